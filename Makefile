@@ -1,0 +1,83 @@
+# The commands of this project. `make` alone lists them. A fresh machine needs git, make and Python 3.11 or newer.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install run test lint format lock clean
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+TRIAGE := $(VENV)/bin/triage
+CHECKED := triage tests migrations config.py
+# The lock files hold the hash of every file; pip refuses any other.
+PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes
+
+# How many test processes at once, and more words for pytest: make test PYTEST_ARGS="-k fever -x"
+WORKERS ?= 2
+PYTEST_ARGS ?=
+# Coverage is asked of the whole suite only: a part of it covers a part of the rules.
+COVERAGE := $(if $(strip $(PYTEST_ARGS)),,--cov=triage.rules --cov-branch --cov-report=term-missing --cov-fail-under=95)
+
+help: ## list these commands
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1 \2/p' Makefile | awk '{ c = $$2; $$1 = $$2 = ""; printf "  make %-9s%s\n", c, $$0 }'
+
+install: $(VENV)/.installed ## what running needs, in .venv; leaves .venv/bin/triage
+
+run: install ## start with demo patients on http://127.0.0.1:8000 (TRIAGE_PORT changes the port)
+	@$(TRIAGE) demo --if-empty
+	@exec $(TRIAGE) serve
+
+test: $(VENV)/.installed-dev ## every test, on SQLite and PostgreSQL, with a real browser (PYTEST_ARGS="-k fever" for some)
+	@$(PYTHON) -m tests.servers ensure
+	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(COVERAGE) $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-dev ## style, types and the rule files
+	$(VENV)/bin/ruff check $(CHECKED)
+	$(VENV)/bin/ruff format --check $(CHECKED)
+	$(VENV)/bin/mypy
+	$(TRIAGE) rules check
+	$(TRIAGE) rules test
+
+format: $(VENV)/.installed-dev ## put the code into its one form
+	$(VENV)/bin/ruff check --fix $(CHECKED)
+	$(VENV)/bin/ruff format $(CHECKED)
+
+lock: ## pin all dependencies anew after a change of pyproject.toml (needs uv on PATH)
+	$(LOCK) --group build pyproject.toml -o requirements.lock
+	$(LOCK) -c requirements.lock --group build --group dev --extra postgres pyproject.toml -o requirements-dev.lock
+	$(LOCK) --group pyproject.toml:postgres-server -o requirements-postgres-server.lock
+
+clean: ## remove .venv and what tools left behind; keeps the database
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Every Python from 3.11, every system; names and hashes only, never where a file came from.
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+# The stamps below make a second `make` do nothing. The first Python that is new enough and can make a virtual
+# environment is taken; it is run, not only looked for, since a name on PATH may be an empty shell.
+$(VENV)/bin/python:
+	@for python in python3.13 python3.12 python3.11 python3; do \
+		$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; \
+		found=$$python; \
+		$$python -c 'import ensurepip, venv' 2>/dev/null || continue; \
+		echo "Making $(VENV) with $$($$python --version)"; \
+		$$python -m venv $(VENV) && exit 0; \
+		rm -rf $(VENV); \
+	done; \
+	if [ -n "$$found" ]; then \
+		echo "$$found cannot make a virtual environment. Install what it lacks (Debian: apt-get install python3-venv)." >&2; \
+	else \
+		echo "Python 3.11 or newer is needed (Debian: apt-get install python3 python3-venv)." >&2; \
+	fi; exit 1
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what running needs"
+	@$(PIP_INSTALL) -r requirements.lock
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	@echo "Installing what tests and checks need"
+	@$(PIP_INSTALL) -r requirements-dev.lock
+	@touch $@

@@ -1,0 +1,89 @@
+"""A real Chromium as a person holds it: a phone or a desktop, opened on the running application."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
+
+from tests import servers
+
+Device = Literal["phone", "desktop"]
+DEVICES: dict[Device, dict[str, Any]] = {
+    "phone": {
+        "viewport": {"width": 390, "height": 844},
+        "device_scale_factor": 2,
+        "is_mobile": True,
+        "has_touch": True,
+    },
+    "desktop": {"viewport": {"width": 1280, "height": 900}},
+}
+# WCAG 2.2 AA and axe's best practice: what the pages promise.
+AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+
+@contextmanager
+def chromium_browser() -> Iterator[Browser]:
+    """The machine's Chromium, without a window. Raises servers.Missing."""
+    from playwright.sync_api import sync_playwright
+
+    executable = servers.chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=servers.CHROMIUM_ARGS)
+        try:
+            yield browser
+        finally:
+            browser.close()
+
+
+class Browsing:
+    """Opens pages of one site, each in a browser profile of its own, and notes what no page of ours may do: raise a
+    script error, break the content security policy, miss a style or script, or ask any other server for anything."""
+
+    def __init__(self, browser: Browser, base_url: str) -> None:
+        self.problems: list[str] = []
+        self.base_url = base_url
+        self._browser = browser
+        self._contexts: list[BrowserContext] = []
+
+    def __call__(self, device: Device = "phone", **options: Any) -> Page:
+        """A fresh profile (nobody signed in) on that device; `options` go to Playwright's `new_context`."""
+        context = self._browser.new_context(base_url=self.base_url, locale="en-GB", **(DEVICES[device] | options))
+        self._contexts.append(context)
+        context.set_default_timeout(15_000)  # other work may share the machine's two cores
+        context.on("request", self._on_request)
+        context.on("response", self._on_response)
+        context.on("console", self._on_console)
+        context.on("weberror", lambda error: self.problems.append(f"script error: {error.error}"))
+        return context.new_page()
+
+    def close(self) -> None:
+        for context in self._contexts:
+            context.close()
+
+    def _on_request(self, request: Request) -> None:
+        if urlsplit(request.url).scheme in ("http", "https", "ws", "wss") and not request.url.startswith(self.base_url):
+            self.problems.append(f"asked another server: {request.url}")
+
+    def _on_response(self, response: Response) -> None:
+        if response.status >= 400 and response.request.resource_type not in ("document", "fetch", "xhr"):
+            self.problems.append(f"missing: {response.url} ({response.status})")
+
+    def _on_console(self, message: ConsoleMessage) -> None:
+        # A page that answers 422 or 503 on purpose is reported there too; missing parts are seen by _on_response.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.problems.append(f"console: {message.text}")
+
+
+def accessibility_problems(page: Page) -> list[str]:
+    """What axe-core finds wrong on the page as it is now: one line each, with the element and what to do."""
+    found = Axe().run(page, options={"runOnly": {"type": "tag", "values": AXE_RULES}}).response
+    return [
+        f"{page.url}: {problem['id']} at {' '.join(map(str, node['target']))}: {node['failureSummary']}"
+        for problem in found["violations"]
+        for node in problem["nodes"]
+    ]

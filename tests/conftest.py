@@ -1,0 +1,218 @@
+"""What tests stand on: a fresh database on SQLite and on PostgreSQL, the application, a client, a real browser.
+
+A test that asks for `database_url`, or for anything made from it (`app`, `client`, `session`, `live_server`,
+`browse`), runs twice, once on each kind of database, each time on a fresh, empty, migrated one. Where one kind is
+enough, `@pytest.mark.database("sqlite")` says so. Everything is imported late: a test of the rules starts in
+milliseconds and needs neither Flask nor a server. What is missing fails, and says what to install; it never skips.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests import servers
+
+if TYPE_CHECKING:
+    import psycopg
+    from flask import Flask
+    from flask.testing import FlaskClient
+    from playwright.sync_api import Browser
+    from sqlalchemy.orm import Session
+
+    from tests.browsing import Browsing
+
+DATABASES = ("sqlite", "postgresql")
+
+# No deadlines: the machine's speed is nothing a property promises. On CI the same examples every time, so that a
+# change never fails for what another one brought; at a desk new ones each time, so that new faults are found.
+settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", settings.get_profile("desk"), derandomize=True, database=None, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run each test that touches the database on every kind, or on those its `database` mark names."""
+    if "database_url" in metafunc.fixturenames:
+        mark = metafunc.definition.get_closest_marker("database")
+        kinds = mark.args if mark else DATABASES
+        if unknown := set(kinds) - set(DATABASES):
+            raise pytest.UsageError(f"{metafunc.definition.nodeid}: unknown databases {sorted(unknown)}")
+        metafunc.parametrize("database_url", kinds, indirect=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`-m browser` and `-m "not browser"` work without anybody having to mark a test."""
+    for item in items:
+        if "chromium" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A private PostgreSQL, one for each test process; the URL of its empty database `postgres`."""
+    try:
+        with servers.postgresql_server() as url:
+            yield url
+    except servers.Missing as missing:
+        pytest.fail(str(missing), pytrace=False)
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a fresh, empty, migrated database, removed afterwards."""
+    if request.param == "sqlite":
+        template: Path = request.getfixturevalue("sqlite_template")
+        yield f"sqlite:///{shutil.copy(template, tmp_path / 'triage.sqlite3')}"
+    else:
+        databases: PostgresqlDatabases = request.getfixturevalue("postgresql_databases")
+        yield from databases.fresh()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty migrated SQLite file. Migrating takes long; copying the file does not."""
+    from triage.database import upgrade
+
+    file = tmp_path_factory.mktemp("sqlite") / "template.sqlite3"
+    upgrade(f"sqlite:///{file}")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # the file alone then holds everything
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgresql_databases(postgres_url: str) -> Iterator[PostgresqlDatabases]:
+    """Copies of an empty migrated PostgreSQL database."""
+    import psycopg
+    from sqlalchemy import make_url
+
+    from triage.database import upgrade
+
+    sockets = Path(str(make_url(postgres_url).query["host"]))
+    with psycopg.connect(host=str(sockets), user="app", dbname="postgres", autocommit=True) as connection:
+        databases = PostgresqlDatabases(sockets, connection)
+        connection.execute("CREATE DATABASE template_triage")
+        upgrade(servers.postgresql_url(sockets, "template_triage"))
+        databases.disconnect_others("template_triage")  # a database in use cannot be copied
+        yield databases
+
+
+class PostgresqlDatabases:
+    """Makes databases that are copies of `template_triage`: far quicker than migrating each."""
+
+    def __init__(self, sockets: Path, connection: psycopg.Connection) -> None:
+        self._sockets = sockets
+        self._connection = connection
+        self._numbers = count(1)
+
+    def fresh(self) -> Iterator[str]:
+        name = f"triage_{next(self._numbers)}"
+        self._connection.execute(f"CREATE DATABASE {name} TEMPLATE template_triage")
+        yield servers.postgresql_url(self._sockets, name)
+        self._connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def disconnect_others(self, name: str) -> None:
+        self._connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+
+@pytest.fixture
+def app(database_url: str) -> Iterator[Flask]:
+    """The application on a fresh database."""
+    from triage.database import db
+    from triage.web import create_app
+
+    app = create_app({"TESTING": True, "SECRET_KEY": "only-for-tests", "DATABASE_URL": database_url})
+    yield app
+    with app.app_context():
+        for engine in db.engines.values():
+            engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Somebody's browser without scripts, nobody signed in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """A session of the test's own on the application's database. What other people's requests wrote since the last
+    look is seen after `session.rollback()` or `session.commit()`.
+
+    No application context is open around the test: requests would share it, and with it who is signed in.
+    """
+    from sqlalchemy.orm import Session
+
+    from triage.database import db
+
+    with app.app_context():
+        engine = db.engine
+    with Session(engine) as session:
+        yield session
+
+
+@dataclass(frozen=True)
+class LiveServer:
+    """The application, answering on this machine only."""
+
+    url: str
+    app: Flask
+    database_url: str
+
+
+@pytest.fixture
+def live_server(app: Flask, database_url: str) -> Iterator[LiveServer]:
+    """The application behind a real socket, in a thread, for browsers. `session` looks into the same database."""
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Quiet(WSGIRequestHandler):
+        def log(self, type: str, message: str, *args: object) -> None:
+            """Say nothing: the application has its own log."""
+
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=Quiet)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, name="live_server")
+    thread.start()
+    try:
+        yield LiveServer(f"http://127.0.0.1:{server.server_port}", app, database_url)
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The machine's Chromium, one for each test process."""
+    from tests.browsing import chromium_browser
+
+    try:
+        with chromium_browser() as browser:
+            yield browser
+    except servers.Missing as missing:
+        pytest.fail(str(missing), pytrace=False)
+
+
+@pytest.fixture
+def browse(chromium: Browser, live_server: LiveServer) -> Iterator[Browsing]:
+    """Opens a page as on a phone or desktop: `browse("phone").goto("/")`; each call is another person's device.
+
+    Fails the test if a page had a script error, broke the content security policy, or asked another server.
+    """
+    from tests.browsing import Browsing
+
+    browsing = Browsing(chromium, live_server.url)
+    yield browsing
+    browsing.close()
+    assert not browsing.problems, "\n".join(browsing.problems)
