@@ -1,0 +1,20 @@
+"""Where the folders templates, static, rules and migrations lie: in a wheel inside the package, else beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_PACKAGE = Path(__file__).resolve().parent
+
+
+def top() -> Path:
+    """The folder that holds templates/, static/, rules/, migrations/ and config.py."""
+    return _PACKAGE if (_PACKAGE / "templates").is_dir() else _PACKAGE.parent
+
+
+def folder(name: str) -> Path:
+    """One of those folders, or a file beside them. `rules` inside a wheel is `shipped_rules`: the name `rules` is
+    taken there by the language."""
+    if name == "rules" and top() == _PACKAGE:
+        return _PACKAGE / "shipped_rules"
+    return top() / name

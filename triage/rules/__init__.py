@@ -1,0 +1,1 @@
+"""Rules that clinicians own, and the engine that judges a report by them. Pure: see README.md."""

@@ -1,0 +1,465 @@
+"""Judges a report by a ruleset: the reference for every other reader of the conditions.
+
+Three verdicts, as in Kleene's logic: a part is quiet, fires, or is undecided because an answer is "unknown". What was
+not asked is quiet; an unknown therapy or day counts as inside every window. Pure, and never raises for a valid report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import IntEnum
+
+from triage.rules import wording
+from triage.rules.assessment import Assessment, Fact, FiredRule, Undecided, highest
+from triage.rules.catalogue import THINKING_CHECK_FULL, Catalogue, Presence, Severity
+from triage.rules.conditions import (
+    ANY_SYMPTOM,
+    All,
+    Any,
+    AtLeast,
+    Condition,
+    FeverReducerTaken,
+    MeasuredAtLeast,
+    MeasuredAtMost,
+    New,
+    OnSteroids,
+    Persists,
+    SilentFor,
+    SymptomAtLeast,
+    SymptomPresent,
+    TemperatureAtLeast,
+    TemperatureAtMost,
+    TemperatureNotMeasured,
+    ThinkingCheckAbandoned,
+    ThinkingCheckAtMost,
+    ThinkingCheckBelowBaseline,
+    Together,
+    Worse,
+    leaves,
+)
+from triage.rules.report import UNKNOWN, Answer, Report, Unknown, to_data
+from triage.rules.ruleset import AppliesTo, Rule, Ruleset
+from triage.rules.urgency import Urgency
+
+HISTORY_LENGTH = 12
+"""Earlier reports a rule may look at, the latest ones: so that a report never costs more as a record grows."""
+
+
+class Verdict(IntEnum):
+    """What a condition says of a report."""
+
+    QUIET = 0
+    UNDECIDED = 1
+    FIRES = 2
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict, the facts that made it fire, and the answers that left it undecided."""
+
+    verdict: Verdict
+    facts: tuple[Fact, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+
+QUIET = Finding(Verdict.QUIET)
+
+
+@dataclass(frozen=True)
+class _View:
+    """What a rule may look at: the judged report, the earlier ones (latest first), and how long it has been silent."""
+
+    catalogue: Catalogue
+    report: Report
+    earlier: tuple[Report, ...]
+    silent: timedelta | None = None
+
+
+def assess(ruleset: Ruleset, report: Report, history: Sequence[Report] = ()) -> Assessment:
+    """The judgment of `report`. `history` holds the patient's earlier reports in any order; the 12 latest count."""
+    view = _View(ruleset.catalogue, report, _latest_first(history))
+    return _judge(ruleset, view, (rule for rule in ruleset.rules if not is_silence_rule(rule)))
+
+
+def assess_silence(ruleset: Ruleset, last: Report, silent: timedelta, history: Sequence[Report] = ()) -> Assessment:
+    """The judgment of a silence of that length, by the rules that ask for one.
+
+    `last` is the last report (or an empty one) with today's therapy and day.
+    """
+    view = _View(ruleset.catalogue, last, _latest_first(history), silent)
+    return _judge(ruleset, view, (rule for rule in ruleset.rules if is_silence_rule(rule)))
+
+
+def evaluate(
+    rule: Rule, report: Report, history: Sequence[Report], catalogue: Catalogue, silent: timedelta | None = None
+) -> Finding:
+    """What one rule says, its therapies and days included. A `together` rule is quiet here: it needs the others."""
+    return _evaluate(rule, _View(catalogue, report, _latest_first(history), silent))
+
+
+def is_silence_rule(rule: Rule) -> bool:
+    """Whether only the silence check can make the rule fire."""
+    return any(isinstance(leaf, SilentFor) for leaf in leaves(rule.when))
+
+
+def applies(applies_to: AppliesTo, report: Report, catalogue: Catalogue) -> bool:
+    """Whether the rule concerns this therapy and day. What is not known counts as inside."""
+    therapy, day = report.therapy, report.days_since_therapy
+    if therapy is not None and applies_to.therapies is not None and therapy not in applies_to.therapies:
+        return False
+    window = applies_to.days
+    if applies_to.early:
+        if therapy is None:
+            return True
+        window = catalogue.therapies[therapy].early
+        if window is None:
+            return False
+    return window is None or day is None or window.contains(day)
+
+
+def _judge(ruleset: Ruleset, view: _View, rules: Iterable[Rule]) -> Assessment:
+    fired: list[FiredRule] = []
+    undecided: list[Undecided] = []
+    together: list[Rule] = []
+    for rule in rules:
+        if isinstance(rule.when, Together):
+            together.append(rule)
+            continue
+        try:
+            _sort_in(rule, _evaluate(rule, view), view, fired, undecided)
+        except Exception:  # a rule that fails must not silence the others, nor go unseen
+            fired.append(_failed(rule))
+    singles = tuple(fired), tuple(undecided)
+    for rule in together:
+        try:
+            _sort_in(rule, _evaluate_together(rule, view, *singles), view, fired, undecided)
+        except Exception:
+            fired.append(_failed(rule))
+    urgency = highest(fired)
+    if any(rule.urgency >= Urgency.URGENT for rule in undecided):
+        urgency = max(urgency, Urgency.SOON)
+    return Assessment(
+        patient=view.report.patient,
+        reported_at=view.report.reported_at,
+        urgency=urgency,
+        ruleset=ruleset.hash,
+        fired=tuple(sorted(fired, key=lambda rule: (-rule.urgency, rule.rule))),
+        undecided=tuple(sorted(undecided, key=lambda rule: (-rule.urgency, rule.rule))),
+    )
+
+
+def _sort_in(rule: Rule, finding: Finding, view: _View, fired: list[FiredRule], undecided: list[Undecided]) -> None:
+    if finding.verdict is Verdict.FIRES:
+        fired.append(
+            FiredRule(
+                rule=rule.id,
+                urgency=rule.urgency,
+                title=rule.title,
+                facts=finding.facts,
+                because=tuple(wording.fact_sentence(fact, view.catalogue) for fact in finding.facts),
+                source=rule.source,
+                advice=rule.advice,
+            )
+        )
+    elif finding.verdict is Verdict.UNDECIDED:
+        because = tuple(wording.unknown_sentence(subject, view.catalogue) for subject in finding.unknown)
+        undecided.append(Undecided(rule.id, rule.urgency, rule.title, finding.unknown, because))
+
+
+def _failed(rule: Rule) -> FiredRule:
+    return FiredRule(
+        rule=rule.id,
+        urgency=Urgency.URGENT,
+        title=f"The rule “{rule.title}” could not be evaluated",
+        facts=(),
+        because=("this rule could not be evaluated, so a person has to look at the report",),
+        source=rule.source,
+        failed=True,
+    )
+
+
+def _evaluate(rule: Rule, view: _View) -> Finding:
+    if isinstance(rule.when, Together) or not applies(rule.applies_to, view.report, view.catalogue):
+        return QUIET
+    return _condition(rule.when, view)
+
+
+def _evaluate_together(rule: Rule, view: _View, fired: Iterable[FiredRule], undecided: Iterable[Undecided]) -> Finding:
+    """Fires when rules of the asked urgency fired on enough different signs.
+
+    Signs are counted, not rules: two rules on the same symptom are one. A rule that needs two signs brings both.
+    """
+    together = rule.when
+    assert isinstance(together, Together)  # noqa: S101 (only called for these)
+    if not applies(rule.applies_to, view.report, view.catalogue):
+        return QUIET
+    facts = [fact for other in fired if other.urgency is together.of for fact in other.facts if is_sign(fact)]
+    signs = {fact.subject for fact in facts}
+    if len(signs) >= together.count:
+        return Finding(Verdict.FIRES, tuple(dict.fromkeys(facts)))
+    open_signs = [subject for other in undecided if other.urgency is together.of for subject in other.unknown]
+    if len(signs.union(open_signs)) >= together.count:
+        return Finding(Verdict.UNDECIDED, unknown=tuple(dict.fromkeys(s for s in open_signs if s not in signs)))
+    return QUIET
+
+
+def is_sign(fact: Fact) -> bool:
+    """Whether the fact is about how the person is, not about medicines or time."""
+    return fact.subject not in ("fever_reducer_taken", "on_steroids", "silence")
+
+
+def _latest_first(history: Sequence[Report]) -> tuple[Report, ...]:
+    """The 12 latest; those without a time keep their place as given, before the dated ones. Equal times are ordered by
+    content, so that the order in which they came does not matter."""
+
+    def key(numbered: tuple[int, Report]) -> tuple[bool, datetime, int, str]:
+        number, report = numbered
+        if report.reported_at is None:
+            return (False, datetime.min.replace(tzinfo=UTC), number, "")
+        return (True, report.reported_at, 0, repr(to_data(report)))
+
+    ordered = sorted(enumerate(history), key=key, reverse=True)
+    return tuple(report for _, report in ordered[:HISTORY_LENGTH])
+
+
+# --- conditions ------------------------------------------------------------------------------------------------------
+
+
+def _condition(condition: Condition, view: _View) -> Finding:
+    match condition:
+        case All(of=parts):
+            return _at_least(len(parts), parts, view)
+        case Any(of=parts):
+            return _at_least(1, parts, view)
+        case AtLeast(count=count, of=parts):
+            return _at_least(count, parts, view)
+        case SymptomAtLeast() | SymptomPresent() | Worse() | Persists() | New():
+            return _symptom(condition, view)
+        case TemperatureAtLeast():
+            return _temperature_at_least(condition, view)
+        case TemperatureAtMost(celsius=limit):
+            return _number("temperature", view.report.temperature_c, "at_most", limit)
+        case TemperatureNotMeasured():
+            if isinstance(view.report.temperature_c, Decimal):
+                return QUIET
+            return _fires(Fact("temperature", "not measured", "not_measured"))
+        case MeasuredAtLeast(quantity=quantity, value=limit):
+            return _number(quantity, view.report.measured.get(quantity), "at_least", limit)
+        case MeasuredAtMost(quantity=quantity, value=limit):
+            return _number(quantity, view.report.measured.get(quantity), "at_most", limit)
+        case OnSteroids():
+            return _yes("on_steroids", view.report.on_steroids)
+        case FeverReducerTaken():
+            return _yes("fever_reducer_taken", view.report.fever_reducer_taken)
+        case ThinkingCheckAtMost() | ThinkingCheckBelowBaseline() | ThinkingCheckAbandoned():
+            return _thinking_check(condition, view.report)
+        case SilentFor(span=span):
+            if view.silent is None or view.silent < span:
+                return QUIET
+            return _fires(Fact("silence", wording.hours(view.silent), "silent_for", wording.hours(span)))
+        case Together():
+            raise ValueError("a together condition stands only as the whole condition of a rule")
+
+
+def _fires(*facts: Fact) -> Finding:
+    return Finding(Verdict.FIRES, facts)
+
+
+def _at_least(count: int, parts: Sequence[Condition], view: _View) -> Finding:
+    """Fires when `count` parts fire, with the facts of all that do; undecided while the undecided ones could tip it."""
+    findings = [_condition(part, view) for part in parts]
+    firing = [finding for finding in findings if finding.verdict is Verdict.FIRES]
+    undecided = [finding for finding in findings if finding.verdict is Verdict.UNDECIDED]
+    if len(firing) >= count:
+        return _fires(*dict.fromkeys(fact for finding in firing for fact in finding.facts))
+    if len(firing) + len(undecided) >= count:
+        subjects = dict.fromkeys(subject for finding in undecided for subject in finding.unknown)
+        return Finding(Verdict.UNDECIDED, unknown=tuple(subjects))
+    return QUIET
+
+
+def _symptom(condition: SymptomAtLeast | SymptomPresent | Worse | Persists | New, view: _View) -> Finding:
+    """The same question for one symptom, or for each that the report answers; not asked is quiet."""
+    if condition.symptom == ANY_SYMPTOM:
+        codes = [code for code in view.catalogue.symptoms if code in view.report.symptoms]
+    else:
+        codes = [condition.symptom] if condition.symptom in view.report.symptoms else []
+    question = _QUESTIONS[type(condition)]
+    firing: list[Fact] = []
+    unknown: list[str] = []
+    for code in codes:
+        answer = view.report.symptoms[code]
+        if isinstance(answer, Unknown):
+            # Undecided only if the worst possible answer would fire.
+            if question(condition, code, view.catalogue.symptoms[code].worst, view):
+                unknown.append(code)
+        else:
+            firing.extend(question(condition, code, answer, view))
+    if firing:
+        return _fires(*firing)
+    return Finding(Verdict.UNDECIDED, unknown=tuple(unknown)) if unknown else QUIET
+
+
+Known = Severity | Presence
+
+
+def _meets(answer: Known, level: Severity) -> bool:
+    return answer is Presence.YES or (isinstance(answer, Severity) and answer >= level)
+
+
+def _level_fact(code: str, answer: Known, level: Severity, at: datetime | None = None) -> Fact:
+    if isinstance(answer, Presence):
+        return Fact(code, answer.code, "is", "yes", at)
+    return Fact(code, answer.code, "at_least", level.code, at)
+
+
+def _is_at_least(condition: SymptomAtLeast, code: str, answer: Known, view: _View) -> list[Fact]:
+    return [_level_fact(code, answer, condition.level)] if _meets(answer, condition.level) else []
+
+
+def _is_present(condition: SymptomPresent, code: str, answer: Known, view: _View) -> list[Fact]:
+    return [_level_fact(code, answer, Severity.MILD)] if answer > 0 else []
+
+
+def _is_worse(condition: Worse, code: str, answer: Known, view: _View) -> list[Fact]:
+    earlier = _answered(code, view)
+    if condition.lowest_in is not None:
+        recent = [pair for pair in earlier if _inside(view.report, pair[0], condition.lowest_in)]
+        compared = min(recent, key=lambda pair: pair[1], default=None)
+    else:
+        compared = next(earlier, None)
+    if compared is None or answer - compared[1] < condition.by:
+        return []
+    report, before = compared
+    return [Fact(code, answer.code, "worse_by", str(condition.by), None, before.code, report.reported_at)]
+
+
+def _persists(condition: Persists, code: str, answer: Known, view: _View) -> list[Fact]:
+    run: list[Fact] = []
+    for report, level in [(view.report, answer), *_answered(code, view)]:
+        if not _meets(level, condition.level):
+            return []
+        run.append(_level_fact(code, level, condition.level, report.reported_at if run else None))
+        if condition.reports is not None and len(run) >= condition.reports:
+            return run
+        if condition.span is not None and len(run) > 1 and not _inside(view.report, report, condition.span, short=True):
+            return run
+    return []
+
+
+def _is_new(condition: New, code: str, answer: Known, view: _View) -> list[Fact]:
+    compared = next(_answered(code, view), None)
+    if answer == 0 or (compared is not None and compared[1] > 0):
+        return []
+    if compared is None:
+        return [Fact(code, answer.code, "new")]
+    return [Fact(code, answer.code, "new", "", None, compared[1].code, compared[0].reported_at)]
+
+
+_QUESTIONS: dict[type, Callable[..., list[Fact]]] = {
+    SymptomAtLeast: _is_at_least,
+    SymptomPresent: _is_present,
+    Worse: _is_worse,
+    Persists: _persists,
+    New: _is_new,
+}
+
+
+def _answered(code: str, view: _View) -> Iterator[tuple[Report, Known]]:
+    """The earlier reports that answered the symptom, latest first; "unknown" is no answer."""
+    for report in view.earlier:
+        answer: Answer | None = report.symptoms.get(code)
+        if answer is not None and not isinstance(answer, Unknown):
+            yield report, answer
+
+
+def _inside(report: Report, earlier: Report, span: timedelta, *, short: bool = False) -> bool:
+    """Whether `earlier` is not older than `span`; with `short`, whether it is younger. Without times: inside for the
+    first, old enough for the second, since doubt goes to a person."""
+    if report.reported_at is None or earlier.reported_at is None:
+        return not short
+    age = report.reported_at - earlier.reported_at
+    return age < span if short else age <= span
+
+
+def _number(subject: str, value: Decimal | Unknown | None, test: str, limit: Decimal) -> Finding:
+    if value is None:
+        return QUIET
+    if isinstance(value, Unknown):
+        return Finding(Verdict.UNDECIDED, unknown=(subject,))
+    met = value >= limit if test == "at_least" else value <= limit
+    return _fires(Fact(subject, wording.number(subject, value), test, wording.number(subject, limit))) if met else QUIET
+
+
+def _yes(subject: str, value: Presence | Unknown | None) -> Finding:
+    if value is UNKNOWN:
+        return Finding(Verdict.UNDECIDED, unknown=(subject,))
+    return _fires(Fact(subject, "yes", "is", "yes")) if value is Presence.YES else QUIET
+
+
+def _temperature_at_least(condition: TemperatureAtLeast, view: _View) -> Finding:
+    limit = wording.number("temperature", condition.celsius)
+    now = view.report.temperature_c
+    facts: list[Fact] = []
+    if isinstance(now, Decimal) and now >= condition.celsius:
+        facts.append(Fact("temperature", wording.number("temperature", now), "at_least", limit))
+    if condition.within is not None:
+        facts.extend(
+            Fact("temperature", wording.number("temperature", reading), "at_least", limit, report.reported_at)
+            for report, reading in _readings(view)
+            if reading >= condition.celsius and _inside(view.report, report, condition.within)
+        )
+    if condition.risen_by is None:
+        if facts:
+            return _fires(*facts)
+        return Finding(Verdict.UNDECIDED, unknown=("temperature",)) if now is UNKNOWN else QUIET
+    previous = next(_readings(view), None)
+    if previous is None:
+        return QUIET
+    report, before = previous
+    if now is UNKNOWN:
+        return Finding(Verdict.UNDECIDED, unknown=("temperature",))
+    if not facts or not isinstance(now, Decimal) or now - before < condition.risen_by:
+        return QUIET
+    rise = Fact(
+        "temperature",
+        wording.number("temperature", now),
+        "risen_by",
+        wording.number("temperature", condition.risen_by),
+        None,
+        wording.number("temperature", before),
+        report.reported_at,
+    )
+    return _fires(*facts, rise)
+
+
+def _readings(view: _View) -> Iterator[tuple[Report, Decimal]]:
+    for report in view.earlier:
+        if isinstance(report.temperature_c, Decimal):
+            yield report, report.temperature_c
+
+
+def _thinking_check(
+    condition: ThinkingCheckAtMost | ThinkingCheckBelowBaseline | ThinkingCheckAbandoned, report: Report
+) -> Finding:
+    """Points of items that were not done count as lost; a check that was only begun has no score."""
+    check = report.thinking_check
+    if check is None:
+        return QUIET
+    if isinstance(condition, ThinkingCheckAbandoned):
+        return QUIET if check.finished else _fires(Fact("thinking_check", "abandoned", "abandoned"))
+    if check.abandoned:
+        return Finding(Verdict.UNDECIDED, unknown=("thinking_check",))
+    if isinstance(condition, ThinkingCheckAtMost):
+        if check.score > condition.points:
+            return QUIET
+        return _fires(Fact("thinking_check", str(check.score), "at_most", str(condition.points)))
+    baseline = THINKING_CHECK_FULL if report.thinking_check_baseline is None else report.thinking_check_baseline
+    if baseline - check.score < condition.points:
+        return QUIET
+    return _fires(
+        Fact("thinking_check", str(check.score), "below_baseline", str(condition.points), earlier=str(baseline))
+    )

@@ -1,0 +1,136 @@
+"""Rules, the passages they stand on, and all of them together under one content hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from functools import cached_property
+from typing import Any
+
+from triage.rules.catalogue import Catalogue, Window
+from triage.rules.conditions import Condition
+from triage.rules.urgency import Urgency
+
+JUDGMENT = "judgment"
+"""In place of a source: the rule stands on reasoning that a site's clinicians are asked to approve."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where something stands in a rule file; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True)
+class Passage:
+    """What a source says. `form` is "quote" for its own words, "summary" for our record of them."""
+
+    id: str
+    text: str
+    form: str
+    signs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A document that rules cite."""
+
+    key: str
+    title: str
+    address: str
+    read_on: date
+    kind: str
+    passages: Mapping[str, Passage]
+    publisher: str = ""
+
+
+@dataclass(frozen=True)
+class Citation:
+    """One passage of one source."""
+
+    source: str
+    passage: str
+
+    def __str__(self) -> str:
+        return f"{self.source}/{self.passage}"
+
+
+@dataclass(frozen=True)
+class AppliesTo:
+    """Whom and when a rule concerns. None means everybody, or any day."""
+
+    therapies: frozenset[str] | None = None
+    early: bool = False
+    """Only inside the therapy's own early window."""
+    days: Window | None = None
+
+
+@dataclass(frozen=True)
+class Case:
+    """An example report as data, what it should make its rule do, and where it is written."""
+
+    data: Mapping[str, Any]
+    fires: bool
+    place: Place
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One warning sign and what it asks for."""
+
+    id: str
+    title: str
+    urgency: Urgency
+    when: Condition
+    why: str
+    advice: str
+    source: str
+    applies_to: AppliesTo = AppliesTo()
+    citations: tuple[Citation, ...] = ()
+    reasoning: str = ""
+    cases: tuple[Case, ...] = field(default=(), compare=False)
+    place: Place = field(default=Place("", 1, 1), compare=False)
+
+
+@dataclass(frozen=True)
+class Response:
+    """What each urgency asks of the care team, and when silence counts."""
+
+    acknowledge_within: Mapping[Urgency, timedelta]
+    next_report: Mapping[Urgency, str]
+    silence_grace: timedelta
+
+
+@dataclass(frozen=True)
+class Ruleset:
+    """All rules active together, in the order of their ids. `document` is their canonical JSON text, from which
+    `loading.from_document` makes the same ruleset again."""
+
+    catalogue: Catalogue
+    rules: tuple[Rule, ...]
+    sources: Mapping[str, Source]
+    response: Response
+    document: str
+
+    @cached_property
+    def hash(self) -> str:
+        """Names the content: "sha256:" and 64 hex digits. The order of rules and files does not change it."""
+        return "sha256:" + hashlib.sha256(self.document.encode()).hexdigest()
+
+    @cached_property
+    def by_id(self) -> Mapping[str, Rule]:
+        return {rule.id: rule for rule in self.rules}
+
+    def passage(self, citation: Citation) -> Passage | None:
+        """The passage a rule cites, or None for a judgment."""
+        source = self.sources.get(citation.source)
+        return source.passages.get(citation.passage) if source else None

@@ -1,0 +1,291 @@
+"""Conditions and facts in plain sentences, made from the same values that the engine reads: never typed twice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from triage.rules.assessment import Fact
+from triage.rules.catalogue import MEASURED, Catalogue, Scale, Window
+from triage.rules.conditions import (
+    ANY_SYMPTOM,
+    All,
+    Any,
+    AtLeast,
+    Condition,
+    FeverReducerTaken,
+    MeasuredAtLeast,
+    MeasuredAtMost,
+    New,
+    OnSteroids,
+    Persists,
+    SilentFor,
+    SymptomAtLeast,
+    SymptomPresent,
+    TemperatureAtLeast,
+    TemperatureAtMost,
+    TemperatureNotMeasured,
+    ThinkingCheckAbandoned,
+    ThinkingCheckAtMost,
+    ThinkingCheckBelowBaseline,
+    Together,
+    Worse,
+)
+from triage.rules.report import celsius_to_fahrenheit
+from triage.rules.ruleset import JUDGMENT, AppliesTo, Citation, Rule, Ruleset
+from triage.rules.urgency import Urgency
+
+PLACEHOLDERS = ("emergency_number", "care_team_phone")
+
+URGENCY_MEANS: dict[Urgency, str] = {
+    Urgency.EMERGENCY: "emergency: the patient is told to call the emergency number now; the care team is alerted",
+    Urgency.URGENT: "urgent: the patient is told to call the care team's 24-hour line now; the care team is alerted",
+    Urgency.SOON: "soon: the care team is asked to contact the patient within the day",
+    Urgency.ROUTINE: "routine: kept in the record, with advice on when to call; no alert",
+}
+
+_NAMES = {
+    "temperature": "temperature",
+    "thinking_check": "thinking check",
+    "fever_reducer_taken": "fever reducer in the last 6 hours",
+    "on_steroids": "on steroids or after tocilizumab",
+    "silence": "time since the last report",
+}
+
+
+def fill(
+    text: str,
+    emergency_number: str = "the emergency number",
+    care_team_phone: str = "your care team's 24-hour line",
+) -> str:
+    """An advice with its numbers put in; generic words where none are given."""
+    return text.replace("{emergency_number}", emergency_number).replace("{care_team_phone}", care_team_phone)
+
+
+def number(subject: str, value: Decimal) -> str:
+    """A reading as written in facts: temperatures with at least one decimal, others without needless zeros."""
+    text = f"{value:f}"
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return text + ".0" if subject == "temperature" and "." not in text else text
+
+
+def hours(span: timedelta) -> str:
+    """A span in hours, to one decimal at most: "24", "36.5"."""
+    return number("", Decimal(int(span.total_seconds()) // 360) / 10)
+
+
+def span_words(span: timedelta) -> str:
+    """A span for people: "45 minutes", "24 hours"."""
+    minutes = int(span.total_seconds()) // 60
+    if minutes % 60:
+        return f"{minutes} minutes"
+    return "1 hour" if minutes == 60 else f"{minutes // 60} hours"
+
+
+def utc_text(moment: datetime) -> str:
+    """A moment in UTC, to the minute."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def subject_name(subject: str, catalogue: Catalogue) -> str:
+    """The plain name of what a fact is about."""
+    if subject in catalogue.symptoms:
+        return catalogue.symptoms[subject].label
+    if subject in MEASURED:
+        return MEASURED[subject][0]
+    return _NAMES.get(subject, subject)
+
+
+def fact_sentence(fact: Fact, catalogue: Catalogue, when: Callable[[datetime], str] = utc_text) -> str:
+    """The fact beside its threshold, for example "temperature 38.4 °C is at least 38.0 °C"."""
+    name = subject_name(fact.subject, catalogue)
+    value, limit, earlier = (_with_unit(fact.subject, text) for text in (fact.value, fact.threshold, fact.earlier))
+    at = f" (report of {when(fact.at)})" if fact.at else ""
+    before = f" in the report of {when(fact.earlier_at)}" if fact.earlier_at else " in an earlier report"
+    match fact.test:
+        case "at_least" | "at_most":
+            return f"{name} {value} is {fact.test.replace('_', ' ')} {limit}{at}"
+        case "is":
+            return f"{name}: {value}{at}"
+        case "risen_by":
+            return f"{name} {value} is at least {limit} above {earlier}{before}"
+        case "worse_by":
+            step = "level" if fact.threshold == "1" else "levels"
+            return f"{name} rose from {earlier}{before} to {value}, at least {fact.threshold} {step}"
+        case "new":
+            return f"{name} {value} is new" + (f" (it was {earlier}{before})" if fact.earlier else "")
+        case "below_baseline":
+            return f"{name} {value} points is at least {fact.threshold} below the person's own {earlier}"
+        case "abandoned":
+            return f"{name} was begun and not finished"
+        case "not_measured":
+            return f"{name} was not measured"
+        case "silent_for":
+            return f"no report for {value}, at least {limit}"
+    return f"{name} {value}"
+
+
+def unknown_sentence(subject: str, catalogue: Catalogue) -> str:
+    """What nobody could say."""
+    if subject == "temperature":
+        return "could not say whether there is a fever: the temperature was not measured or could not be read"
+    return f"could not say whether “{subject_name(subject, catalogue)}” applies"
+
+
+def sentence(condition: Condition, catalogue: Catalogue) -> str:
+    """The condition as one phrase; parts of a part stand in brackets."""
+    match condition:
+        case All(of=parts):
+            return _joined(" and ", parts, catalogue)
+        case Any(of=parts):
+            return _joined(" or ", parts, catalogue)
+        case AtLeast(count=count, of=parts):
+            return f"at least {count} of these: " + _joined("; ", parts, catalogue)
+        case _:
+            return _leaf(condition, catalogue)
+
+
+def rule_sentences(rule: Rule, ruleset: Ruleset) -> list[str]:
+    """The whole rule in plain lines: whom it concerns, when it fires, what follows, why and on what it stands."""
+    lines = [
+        f"{rule.title} ({rule.id})",
+        f"Concerns: {applies_sentence(rule.applies_to, ruleset.catalogue)}.",
+        *_fires_lines(rule.when, ruleset.catalogue),
+        f"Then the report is {URGENCY_MEANS[rule.urgency]}.",
+        f"Why: {rule.why}",
+        f"The patient is told: {fill(rule.advice)}",
+    ]
+    lines.extend(citation_sentence(citation, ruleset) for citation in rule.citations)
+    if rule.source == JUDGMENT:
+        lines.append("Source: a judgment, to be approved by the site's clinicians.")
+    if rule.reasoning:
+        lines.append(f"Reasoning: {rule.reasoning}")
+    return lines
+
+
+def citation_sentence(citation: Citation, ruleset: Ruleset) -> str:
+    """A cited passage with its document and the date it was read."""
+    source = ruleset.sources[citation.source]
+    passage = source.passages[citation.passage]
+    text = f"“{passage.text}”" if passage.form == "quote" else f"{passage.text} (our summary)"
+    return f"Source: {source.title}, read on {source.read_on.isoformat()}: {text}"
+
+
+def applies_sentence(applies_to: AppliesTo, catalogue: Catalogue) -> str:
+    """Whom and which days a rule concerns."""
+    if applies_to.therapies is None:
+        who = "everybody"
+    else:
+        labels = [therapy.label for code, therapy in catalogue.therapies.items() if code in applies_to.therapies]
+        who = "people after " + _list(labels)
+    if applies_to.early:
+        spans = [
+            f"{_days(therapy.early)} after {therapy.label}"
+            for code, therapy in catalogue.therapies.items()
+            if therapy.early and (applies_to.therapies is None or code in applies_to.therapies)
+        ]
+        return f"{who}, in the early window ({'; '.join(spans)})"
+    return f"{who}, {_days(applies_to.days)}" if applies_to.days else f"{who}, on any day"
+
+
+def _days(window: Window) -> str:
+    if window.last is None:
+        return f"from day {window.first}"
+    return f"days {window.first} to {window.last}"
+
+
+def _fires_lines(condition: Condition, catalogue: Catalogue) -> list[str]:
+    heads = {All: "Fires when all of these hold:", Any: "Fires when any of these holds:"}
+    if isinstance(condition, AtLeast):
+        head = f"Fires when at least {condition.count} of these hold:"
+    elif isinstance(condition, All | Any):
+        head = heads[type(condition)]
+    else:
+        return [f"Fires when {sentence(condition, catalogue)}."]
+    return [head, *(f"  - {sentence(part, catalogue)}" for part in condition.of)]
+
+
+def _joined(word: str, parts: tuple[Condition, ...], catalogue: Catalogue) -> str:
+    texts = [
+        f"({sentence(part, catalogue)})" if isinstance(part, All | Any | AtLeast) else sentence(part, catalogue)
+        for part in parts
+    ]
+    return word.join(texts)
+
+
+def _leaf(condition: Condition, catalogue: Catalogue) -> str:
+    def name(code: str) -> str:
+        return "any symptom" if code == ANY_SYMPTOM else subject_name(code, catalogue)
+
+    match condition:
+        case SymptomAtLeast(symptom=code, level=level):
+            return f"{name(code)} is at least {_words(level.code)}"
+        case SymptomPresent(symptom=code):
+            if code in catalogue.symptoms and catalogue.symptoms[code].scale is Scale.PRESENCE:
+                return f"{name(code)}: yes"
+            return f"{name(code)} is reported"
+        case TemperatureAtLeast(celsius=limit, within=within, risen_by=risen_by):
+            text = f"the temperature is at least {_degrees(limit)}"
+            if within:
+                text += f", now or in a report of the last {span_words(within)}"
+            if risen_by:
+                text += f", and at least {number('temperature', risen_by)} °C above the previous reading"
+            return text
+        case TemperatureAtMost(celsius=limit):
+            return f"the temperature is at most {_degrees(limit)}"
+        case ThinkingCheckAtMost(points=points):
+            return f"the thinking check gives at most {points} of 10 points"
+        case ThinkingCheckBelowBaseline(points=points):
+            return f"the thinking check is at least {points} below the person's own baseline (10 where none is on file)"
+        case ThinkingCheckAbandoned():
+            return "the thinking check was begun and not finished"
+        case MeasuredAtLeast(quantity=quantity, value=value):
+            return f"{MEASURED[quantity][0]} is at least {number('', value)} {MEASURED[quantity][1]}"
+        case MeasuredAtMost(quantity=quantity, value=value):
+            return f"{MEASURED[quantity][0]} is at most {number('', value)} {MEASURED[quantity][1]}"
+        case OnSteroids():
+            return "the person takes steroids or was given tocilizumab"
+        case FeverReducerTaken():
+            return "a fever reducer was taken in the last 6 hours"
+        case Worse(symptom=code, by=by, lowest_in=lowest_in):
+            than = f"the lowest answer of the last {span_words(lowest_in)}" if lowest_in else "the previous report"
+            return f"{name(code)} is at least {by} level{'s' * (by != 1)} above {than}"
+        case Persists(symptom=code, level=level, reports=reports, span=span):
+            how_long = f"in {reports} reports running" if reports else f"for at least {span_words(span or timedelta())}"
+            return f"{name(code)} is at least {_words(level.code)} {how_long}"
+        case New(symptom=code):
+            return f"{name(code)} is new since the previous report"
+        case TemperatureNotMeasured():
+            return "the temperature was not measured"
+        case SilentFor(span=span):
+            return f"no report came for {span_words(span)}"
+        case Together(of=of, count=count):
+            return f"rules of urgency “{of.code}” fire on at least {count} different signs"
+        case _:
+            return sentence(condition, catalogue)
+
+
+def _with_unit(subject: str, text: str) -> str:
+    if not text or not text[0].isdigit():
+        return _words(text)
+    if subject == "temperature":
+        return f"{text} °C"
+    if subject in MEASURED:
+        return f"{text} {MEASURED[subject][1]}"
+    if subject == "silence":
+        return f"{text} hours"
+    return text
+
+
+def _degrees(celsius: Decimal) -> str:
+    return f"{number('temperature', celsius)} °C ({celsius_to_fahrenheit(celsius)} °F)"
+
+
+def _words(code: str) -> str:
+    return code.replace("_", " ")
+
+
+def _list(items: list[str]) -> str:
+    return " or ".join([", ".join(items[:-1]), items[-1]] if len(items) > 1 else items)
