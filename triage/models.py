@@ -1,0 +1,318 @@
+"""The tables, and yes/no properties on them. No query across patients, no commit, no rule.
+
+Reports and assessments are never updated, alerts never deleted (a test of the house looks for it).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from flask_login import UserMixin
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from triage.database import Id, Model, UtcTime
+from triage.rules.urgency import Urgency
+
+
+class Role(StrEnum):
+    """What a person may do here."""
+
+    PATIENT = "patient"
+    CAREGIVER = "caregiver"
+    NURSE = "nurse"
+    CLINICIAN = "clinician"
+    ADMINISTRATOR = "administrator"
+
+
+class DoseKind(StrEnum):
+    """What made a dose event."""
+
+    INFUSION = "infusion"
+    CYCLE_START = "cycle_start"
+    DOSE_STEP = "dose_step"
+
+
+class AlertStatus(StrEnum):
+    """open → acknowledged → resolved."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    RESOLVED = "resolved"
+
+
+class AlertKind(StrEnum):
+    """What opened an alert."""
+
+    REPORT = "report"
+    SILENCE = "silence"
+
+
+class Disposition(StrEnum):
+    """What was done about an alert."""
+
+    ADVICE_GIVEN = "advice_given"
+    SEEN_TODAY = "seen_today"
+    SENT_TO_EMERGENCY = "sent_to_emergency"
+    ADMITTED = "admitted"
+    NO_ACTION = "no_action"
+
+
+class CareTeam(Model):
+    """A group of staff and their patients; nobody sees another team's patients."""
+
+    __tablename__ = "care_team"
+
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    time_zone: Mapped[str] = mapped_column(String(64))
+    """IANA name, for example Europe/London."""
+    phone: Mapped[str] = mapped_column(String(40))
+    """The 24-hour line, as shown and dialled."""
+    emergency_number: Mapped[str] = mapped_column(String(20))
+
+
+class Patient(Model):
+    """Somebody under the care of a team. Signing in is a Person's matter: a patient may have no account."""
+
+    __tablename__ = "patient"
+
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(String(200))
+    born_on: Mapped[date | None]
+    phone: Mapped[str] = mapped_column(String(40), default="")
+    care_team_id: Mapped[UUID] = mapped_column(ForeignKey("care_team.id"), index=True)
+    synthetic: Mapped[bool] = mapped_column(default=False)
+    """Made up for a demonstration."""
+    enrolled_at: Mapped[UtcTime]
+
+    care_team: Mapped[CareTeam] = relationship()
+    courses: Mapped[list[Course]] = relationship(back_populates="patient", order_by="Course.started_on")
+    people: Mapped[list[Person]] = relationship(back_populates="patient", order_by="Person.name")
+
+
+class Person(Model, UserMixin):
+    """Somebody who can sign in. Staff belong to a care team; a patient's or caregiver's account to one patient."""
+
+    __tablename__ = "person"
+    __table_args__ = (
+        CheckConstraint("(role IN ('patient', 'caregiver')) = (patient_id IS NOT NULL)", name="patient_of_role"),
+        CheckConstraint("(role IN ('patient', 'caregiver')) = (care_team_id IS NULL)", name="team_of_role"),
+    )
+
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(String(200))
+    sign_in_name: Mapped[str] = mapped_column(String(100), unique=True)
+    """Lower case."""
+    password_hash: Mapped[str] = mapped_column(String(255))
+    role: Mapped[Role] = mapped_column(String(20))
+    active: Mapped[bool] = mapped_column(default=True)
+    session_key: Mapped[str] = mapped_column(String(64), unique=True)
+    """Stands for the person in a session cookie; a new one signs out everywhere."""
+    phone: Mapped[str] = mapped_column(String(40), default="")
+    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"), index=True)
+    care_team_id: Mapped[UUID | None] = mapped_column(ForeignKey("care_team.id"), index=True)
+
+    patient: Mapped[Patient | None] = relationship(back_populates="people")
+    care_team: Mapped[CareTeam | None] = relationship()
+
+    def get_id(self) -> str:
+        return self.session_key
+
+    @property
+    def is_active(self) -> bool:
+        return self.active
+
+    @property
+    def is_staff(self) -> bool:
+        return self.role in (Role.NURSE, Role.CLINICIAN, Role.ADMINISTRATOR)
+
+
+class Course(Model):
+    """One therapy given to one patient. Day 0 is its first dose event."""
+
+    __tablename__ = "course"
+
+    id: Mapped[Id]
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), index=True)
+    therapy: Mapped[str | None] = mapped_column(String(60))
+    """A code of the catalogue; None when it is not known."""
+    product: Mapped[str] = mapped_column(String(100), default="")
+    started_on: Mapped[date | None]
+    """Day 0 in the care team's time zone; None when no date is on file."""
+    ended_on: Mapped[date | None]
+    """When monitoring ended."""
+    on_steroids_since: Mapped[date | None]
+    """Or since tocilizumab was given."""
+
+    patient: Mapped[Patient] = relationship(back_populates="courses")
+    dose_events: Mapped[list[DoseEvent]] = relationship(back_populates="course", order_by="DoseEvent.given_on")
+
+
+class DoseEvent(Model):
+    """An infusion, cycle start or dose step of a course; windows count from the latest."""
+
+    __tablename__ = "dose_event"
+
+    id: Mapped[Id]
+    course_id: Mapped[UUID] = mapped_column(ForeignKey("course.id"), index=True)
+    given_on: Mapped[date]
+    kind: Mapped[DoseKind] = mapped_column(String(20))
+
+    course: Mapped[Course] = relationship(back_populates="dose_events")
+
+
+class RulesetVersion(Model):
+    """A ruleset by its content hash, stored on first use, so that any old report can be judged by it again."""
+
+    __tablename__ = "ruleset_version"
+
+    hash: Mapped[str] = mapped_column(String(71), primary_key=True)
+    document: Mapped[str] = mapped_column(Text)
+    first_used_at: Mapped[UtcTime]
+
+
+class ReportDraft(Model):
+    """What a reporter has typed and not yet sent. One a person; gone when the report is sent."""
+
+    __tablename__ = "report_draft"
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    answers: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """Form fields as typed, by step."""
+    begun_at: Mapped[UtcTime]
+    updated_at: Mapped[UtcTime]
+
+
+class ReportRecord(Model):
+    """A report as stored: written once, never changed."""
+
+    __tablename__ = "report"
+    __table_args__ = (Index("ix_report_patient_time", "patient_id", "reported_at"),)
+
+    id: Mapped[Id]
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    reporter_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    token: Mapped[str] = mapped_column(String(64), unique=True)
+    """Given with the form: a second send finds the first."""
+    reported_at: Mapped[UtcTime]
+    data: Mapped[str] = mapped_column(Text)
+    """The data form (triage.rules.report), as JSON."""
+
+    patient: Mapped[Patient] = relationship()
+    reporter: Mapped[Person] = relationship()
+    assessment: Mapped[AssessmentRecord] = relationship(back_populates="report")
+
+
+class AssessmentRecord(Model):
+    """What a ruleset made of a report: the canonical bytes and, for the queue, the rank. Never changed."""
+
+    __tablename__ = "assessment"
+
+    id: Mapped[Id]
+    report_id: Mapped[UUID] = mapped_column(ForeignKey("report.id"), unique=True)
+    ruleset_hash: Mapped[str] = mapped_column(ForeignKey("ruleset_version.hash"), index=True)
+    urgency: Mapped[Urgency]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    """Canonical bytes of triage.rules.assessment.Assessment."""
+    history: Mapped[list[str]] = mapped_column(JSON)
+    """Ids of the earlier reports it looked at, so that it can be repeated exactly."""
+    made_at: Mapped[UtcTime]
+
+    report: Mapped[ReportRecord] = relationship(back_populates="assessment")
+
+
+class Alert(Model):
+    """Work for a care team, opened by an assessment or a missed report. Never deleted, its urgency never lowered.
+
+    A patient has at most one alert that is not resolved: further findings join it (`AlertFinding`).
+    """
+
+    __tablename__ = "alert"
+    __table_args__ = (
+        Index(
+            "uq_alert_unresolved_patient",
+            "patient_id",
+            unique=True,
+            sqlite_where=text("status <> 'resolved'"),
+            postgresql_where=text("status <> 'resolved'"),
+        ),
+        Index("ix_alert_team_status", "care_team_id", "status"),
+    )
+
+    id: Mapped[Id]
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), index=True)
+    care_team_id: Mapped[UUID] = mapped_column(ForeignKey("care_team.id"))
+    urgency: Mapped[Urgency]
+    status: Mapped[AlertStatus] = mapped_column(String(20), default=AlertStatus.OPEN)
+    opened_at: Mapped[UtcTime]
+    waiting_since: Mapped[UtcTime]
+    """When its present urgency or a new finding began to wait for a person."""
+    answer_by: Mapped[UtcTime]
+    """When somebody should have acknowledged it."""
+    acknowledged_at: Mapped[UtcTime | None]
+    acknowledged_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    resolved_at: Mapped[UtcTime | None]
+    resolved_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    disposition: Mapped[Disposition | None] = mapped_column(String(30))
+    note: Mapped[str] = mapped_column(Text, default="")
+
+    patient: Mapped[Patient] = relationship()
+    findings: Mapped[list[AlertFinding]] = relationship(back_populates="alert", order_by="AlertFinding.found_at")
+    acknowledged_by: Mapped[Person | None] = relationship(foreign_keys=acknowledged_by_id)
+    resolved_by: Mapped[Person | None] = relationship(foreign_keys=resolved_by_id)
+
+    @property
+    def is_resolved(self) -> bool:
+        return self.status == AlertStatus.RESOLVED
+
+
+class AlertFinding(Model):
+    """One reason for an alert: a report's assessment, or silence since a time."""
+
+    __tablename__ = "alert_finding"
+    __table_args__ = (UniqueConstraint("alert_id", "report_id"),)
+
+    id: Mapped[Id]
+    alert_id: Mapped[UUID] = mapped_column(ForeignKey("alert.id"), index=True)
+    kind: Mapped[AlertKind] = mapped_column(String(20))
+    urgency: Mapped[Urgency]
+    found_at: Mapped[UtcTime]
+    report_id: Mapped[UUID | None] = mapped_column(ForeignKey("report.id"), unique=True)
+    ruleset_hash: Mapped[str] = mapped_column(ForeignKey("ruleset_version.hash"))
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    """Canonical bytes of the assessment."""
+
+    alert: Mapped[Alert] = relationship(back_populates="findings")
+    report: Mapped[ReportRecord | None] = relationship()
+
+
+class AuditEntry(Model):
+    """Who did what, when. Only accounts/audit.py writes one; nothing changes or deletes it."""
+
+    __tablename__ = "audit_entry"
+    __table_args__ = (Index("ix_audit_entry_patient_time", "patient_id", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[UtcTime]
+    action: Mapped[str] = mapped_column(String(60))
+    """A constant name, for example report_submitted."""
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    """None: the system itself."""
+    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
+    subject: Mapped[str] = mapped_column(String(80), default="")
+    """Id of the row it was about. Never health data."""
