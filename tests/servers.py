@@ -136,7 +136,7 @@ def _run(*command: str) -> bool:
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if done.returncode != 0:  # a package manager says a screenful even when all is well
-        print(done.stdout[-4000:], file=sys.stderr, flush=True)
+        print(done.stdout[-1500:], file=sys.stderr, flush=True)
     return done.returncode == 0
 
 
