@@ -305,7 +305,10 @@ class AuditEntry(Model):
     """Who did what, when. Only accounts/audit.py writes one; nothing changes or deletes it."""
 
     __tablename__ = "audit_entry"
-    __table_args__ = (Index("ix_audit_entry_patient_time", "patient_id", "at"),)
+    __table_args__ = (
+        Index("ix_audit_entry_patient_time", "patient_id", "at"),
+        Index("ix_audit_entry_subject_time", "subject", "at"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
     at: Mapped[UtcTime]

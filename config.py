@@ -1,0 +1,272 @@
+"""Every setting of the triage helper, read once at start from the environment.
+
+A setting NAME is read from the variable TRIAGE_NAME, for example `TRIAGE_PORT=8080 triage serve`. Nonsense stops the
+start and names the variable; so does a variable that begins with TRIAGE_ and is no setting. This file is run by
+`triage.web.settings`; nothing imports it as a module called `config`.
+
+Where the server is reached from other machines (TRIAGE_HOST is no loopback address, or TRIAGE_HTTPS is yes), nothing
+that protects people has a default: SECRET_KEY, EMERGENCY_NUMBER, CARE_TEAM_PHONE and CARE_TEAM_NAME must be set.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from triage import paths
+
+PREFIX = "TRIAGE_"
+
+
+class Refused(ValueError):
+    """A value that makes no sense for its setting; the text says what is expected."""
+
+
+class BadSettings(Exception):
+    """What is wrong with the environment, every problem on a line of its own."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: what it means, how its text becomes a value, and its value when the variable is not set."""
+
+    name: str
+    about: str
+    read: Callable[[str], Any]
+    default: Callable[[Mapping[str, Any]], Any]
+    """Given the settings above it. Raises Refused when there is no safe default."""
+
+    @property
+    def variable(self) -> str:
+        return PREFIX + self.name
+
+
+# Readers: text in, value out; Refused says what was expected, never repeating a secret.
+
+
+def _text(text: str) -> str:
+    if not text.strip() or not text.isprintable():
+        raise Refused("must be some text")
+    return text.strip()
+
+
+def _whole(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not text.strip().isascii() or not text.strip().isdigit() or not least <= int(text) <= most:
+            raise Refused(f"must be a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _yes_no(text: str) -> bool:
+    words = {"yes": True, "no": False}
+    if text.strip().lower() not in words:
+        raise Refused("must be yes or no")
+    return words[text.strip().lower()]
+
+
+def _host(text: str) -> str:
+    host = text.strip().removeprefix("[").removesuffix("]")
+    if host != "localhost":
+        try:
+            ip_address(host)
+        except ValueError:
+            raise Refused("must be an address such as 127.0.0.1, ::1 or 0.0.0.0, without a port") from None
+    return host
+
+
+def _secret(text: str) -> str:
+    if len(text.strip()) < 32:
+        raise Refused(
+            'must be at least 32 characters that nobody can guess; python3 -c "import secrets; '
+            'print(secrets.token_urlsafe(48))" makes some'
+        )
+    return text.strip()
+
+
+def _phone(text: str) -> str:
+    number = _text(text)
+    if not 2 <= sum(c.isdigit() for c in number) <= 20 or not set(number) <= set("+0123456789 ()-./"):
+        raise Refused("must be a telephone number, for example 020 7946 0000")
+    return number
+
+
+def _zone(text: str) -> str:
+    try:
+        return ZoneInfo(text.strip()).key
+    except (OSError, ValueError, KeyError):
+        raise Refused("must be the name of a time zone, for example Europe/London") from None
+
+
+def _folder(text: str) -> str:
+    return str(Path(_text(text)).expanduser().absolute())
+
+
+def _existing_folder(text: str) -> str:
+    if not Path(_folder(text)).is_dir():
+        raise Refused("must be a folder that exists")
+    return _folder(text)
+
+
+def _database_url(text: str) -> str:
+    url = text.strip()
+    if url.startswith("sqlite:///") and len(url) > len("sqlite:///") and ":memory:" not in url:
+        return "sqlite:///" + str(Path(url.removeprefix("sqlite:///")).absolute())  # the same file from any folder
+    if url.startswith(("postgresql://", "postgresql+psycopg://")):
+        return url
+    raise Refused("must be sqlite:///path/to/file.sqlite3 or postgresql://user@host/database")
+
+
+# Defaults.
+
+
+def _is_loopback(host: str) -> bool:
+    return host == "localhost" or ip_address(host).is_loopback
+
+
+def _always(value: Any) -> Callable[[Mapping[str, Any]], Any]:
+    return lambda settings: value
+
+
+def _only_local(value: Any) -> Callable[[Mapping[str, Any]], Any]:
+    """A default good enough for a demonstration on one's own machine, and nowhere else."""
+
+    def default(settings: Mapping[str, Any]) -> Any:
+        if not settings["LOCAL"]:
+            raise Refused("must be set where other machines reach the server")
+        return value(settings) if callable(value) else value
+
+    return default
+
+
+def _data_folder(settings: Mapping[str, Any]) -> str:
+    beside = Path(__file__).resolve().parent
+    installed = (beside / "web.py").is_file()  # from a wheel: nothing is kept inside the package
+    return str(Path.cwd() / "data" if installed else beside / "instance")
+
+
+def _kept_secret(settings: Mapping[str, Any]) -> str:
+    """The key of the data folder, made on first use and readable by this user only."""
+    file = Path(settings["DATA"], "secret-key")
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # the database lies there too
+    try:
+        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _secret(file.read_text())
+    with open(handle, "w") as writer:
+        key = secrets.token_urlsafe(48)
+        writer.write(key)
+    return key
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("HOST", "The address the server listens on.", _host, _always("127.0.0.1")),
+    Setting("PORT", "The port the server listens on.", _whole(1, 65535), _always(8000)),
+    Setting(
+        "HTTPS",
+        "yes: people reach the server by https, through a proxy that ends TLS; cookies then travel by https only. "
+        "No by default on a loopback address, else yes.",
+        _yes_no,
+        lambda settings: not _is_loopback(settings["HOST"]),
+    ),
+    Setting(
+        "DATA",
+        "The folder for the SQLite database and the generated secret key. instance/ beside this file; for an "
+        "installed wheel, data/ in the current folder.",
+        _folder,
+        _data_folder,
+    ),
+    Setting(
+        "DATABASE_URL",
+        "The database: sqlite:///… or postgresql://…; an SQLite file in the data folder by default.",
+        _database_url,
+        lambda settings: f"sqlite:///{Path(settings['DATA'], 'triage.sqlite3')}",
+    ),
+    Setting(
+        "SECRET_KEY",
+        "Signs sessions and forms; at least 32 characters. On this machine only, one is made and kept in the data "
+        "folder.",
+        _secret,
+        _only_local(_kept_secret),
+    ),
+    Setting(
+        "RULES",
+        "The folder of the active rule files; the one shipped with the program by default.",
+        _existing_folder,
+        lambda settings: str(paths.folder("rules")),
+    ),
+    Setting(
+        "EMERGENCY_NUMBER", "The emergency number on pages before sign-in. 112 here only.", _phone, _only_local("112")
+    ),
+    Setting(
+        "CARE_TEAM_PHONE",
+        "The 24-hour line on pages before sign-in. A number nobody has, here only.",
+        _phone,
+        _only_local("020 7946 0000"),
+    ),
+    Setting(
+        "CARE_TEAM_NAME",
+        "Whose line that is, on pages before sign-in.",
+        _text,
+        _only_local("your care team"),
+    ),
+    Setting(
+        "TIME_ZONE",
+        "The time zone of pages before sign-in; a care team has its own.",
+        _zone,
+        _always("Europe/London"),
+    ),
+    Setting(
+        "PATIENT_SESSION_DAYS",
+        "How long patients and caregivers stay signed in on their own device.",
+        _whole(1, 366),
+        _always(30),
+    ),
+    Setting(
+        "STAFF_SESSION_MINUTES",
+        "How long nurses, clinicians and administrators stay signed in.",
+        _whole(5, 7 * 24 * 60),
+        _always(12 * 60),
+    ),
+)
+
+
+def settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The values of all settings, and LOCAL: whether only this machine can reach the server.
+
+    `overrides` are values already and win over the environment; those that are no setting of ours pass through.
+    Raises BadSettings with every problem at once.
+    """
+    values: dict[str, Any] = dict(overrides or {})
+    problems = [_unknown(name) for name in sorted(environ) if name.startswith(PREFIX) and name not in _VARIABLES]
+    for setting in SETTINGS:
+        if setting.name not in values:
+            try:
+                given = environ.get(setting.variable)
+                values[setting.name] = setting.default(values) if given is None else setting.read(given)
+            except Refused as refused:
+                problems.append(f"{setting.variable} {refused}")
+                values[setting.name] = setting.default({"LOCAL": True} | values) if setting.name in _EARLY else None
+        if setting.name == "HTTPS":
+            values["LOCAL"] = _is_loopback(values["HOST"]) and not values["HTTPS"]
+    if problems:
+        raise BadSettings("\n".join(problems))
+    return values
+
+
+_EARLY = ("HOST", "PORT", "HTTPS", "DATA")
+"""Others look at these, so that a bad one takes its default until all problems are told."""
+_VARIABLES = frozenset(setting.variable for setting in SETTINGS)
+
+
+def _unknown(name: str) -> str:
+    close = get_close_matches(name, _VARIABLES, n=1)
+    return f"{name} is no setting" + (f" — did you mean {close[0]}?" if close else "")
