@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 
 DATABASES = ("sqlite", "postgresql")
 
+# The tests of two people must not differ because one of them runs a server with settings of her own.
+for name in [name for name in os.environ if name.startswith("TRIAGE_")]:
+    del os.environ[name]
+
 # No deadlines: the machine's speed is nothing a property promises. On CI the same examples every time, so that a
 # change never fails for what another one brought; at a desk new ones each time, so that new faults are found.
 settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -128,12 +132,13 @@ class PostgresqlDatabases:
 
 
 @pytest.fixture
-def app(database_url: str) -> Iterator[Flask]:
+def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
     """The application on a fresh database."""
     from triage.database import db
     from triage.web import create_app
 
-    app = create_app({"TESTING": True, "SECRET_KEY": "only-for-tests", "DATABASE_URL": database_url})
+    settings = {"TESTING": True, "SECRET_KEY": "only-for-tests", "DATABASE_URL": database_url, "DATA": str(tmp_path)}
+    app = create_app(settings)
     yield app
     with app.app_context():
         for engine in db.engines.values():
