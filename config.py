@@ -95,7 +95,7 @@ def _secret(text: str) -> str:
 def _phone(text: str) -> str:
     number = _text(text)
     if not 2 <= sum(c.isdigit() for c in number) <= 20 or not set(number) <= set("+0123456789 ()-./"):
-        raise Refused("must be a telephone number, for example 020 7946 0000")
+        raise Refused("must be a telephone number, for example +44 1632 960 123")
     return number
 
 
@@ -204,13 +204,13 @@ SETTINGS: tuple[Setting, ...] = (
         lambda settings: str(paths.folder("rules")),
     ),
     Setting(
-        "EMERGENCY_NUMBER", "The emergency number on pages before sign-in. 112 here only.", _phone, _only_local("112")
+        "EMERGENCY_NUMBER", "The emergency number on pages before sign-in. 999 here only.", _phone, _only_local("999")
     ),
     Setting(
         "CARE_TEAM_PHONE",
         "The 24-hour line on pages before sign-in. A number nobody has, here only.",
         _phone,
-        _only_local("020 7946 0000"),
+        _only_local("+44 1632 960 123"),
     ),
     Setting(
         "CARE_TEAM_NAME",

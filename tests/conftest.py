@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from tests.browsing import Browsing
 
 DATABASES = ("sqlite", "postgresql")
+pytest_plugins = ("tests.make", "tests.pages")
 
 # The tests of two people must not differ because one of them runs a server with settings of her own.
 for name in [name for name in os.environ if name.startswith("TRIAGE_")]:

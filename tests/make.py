@@ -1,0 +1,291 @@
+"""Builders with valid defaults: one argument for each thing a test is about.
+
+    def test_a_milder_report_does_not_lower_an_open_alert(make, pages, alice):
+        anna = make.patient("Anna", therapy="car_t", day=5)
+        make.alert(anna, Urgency.URGENT)
+        make.report(anna, chills="none")
+        assert pages(alice).get("care_team.queue").row("Anna").shows("Urgent")
+
+The cast: Alice and Bob are nurses of the team that everybody is in unless a test says otherwise; Charlie is a nurse of
+another team and may see nothing of theirs. What is made is committed: requests see it at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Mapping
+from dataclasses import fields
+from datetime import datetime, timedelta
+from functools import cache
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from sqlalchemy.orm import Session
+
+    from triage.models import Alert, CareTeam, Course, DoseEvent, Patient, Person, ReportRecord
+    from triage.rules.ruleset import Ruleset
+    from triage.rules.urgency import Urgency
+
+PASSWORD = "a long passphrase for tests"
+TEAM = "Ward A"
+OTHER_TEAM = "Ward B"
+
+
+@cache
+def password_hash() -> str:
+    """Of PASSWORD, with the cheapest settings: tests sign in a thousand times."""
+    from argon2 import PasswordHasher
+
+    return PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD)
+
+
+class Make:
+    """Makes rows in the test's database, through the services where there are some."""
+
+    def __init__(self, app: Flask, session: Session) -> None:
+        self.app = app
+        self.session = session
+        self._numbers = itertools.count(1)
+
+    def now(self) -> datetime:
+        from triage import clock
+
+        return clock.now()
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """The ruleset of the application."""
+        ruleset: Ruleset = self.app.extensions["triage_ruleset"]
+        return ruleset
+
+    # People
+
+    def team(self, name: str = TEAM, *, time_zone: str = "Europe/London", phone: str = "+44 1632 960 300") -> CareTeam:
+        """The team of that name, made if it is new."""
+        from sqlalchemy import select
+
+        from triage.models import CareTeam
+
+        found = self.session.scalar(select(CareTeam).where(CareTeam.name == name))
+        return found or self._add(CareTeam(name=name, time_zone=time_zone, phone=phone, emergency_number="999"))
+
+    def patient(
+        self,
+        name: str = "Anna",
+        *,
+        team: CareTeam | None = None,
+        therapy: str | None = "car_t",
+        day: int | None = 5,
+        course: bool = True,
+        **columns: Any,
+    ) -> Patient:
+        """A patient on that day of that therapy. `therapy=None`: not known; `day=None`: no date is on file;
+        `course=False`: no course at all."""
+        from triage.models import Patient
+
+        team = team or self.team()
+        columns = {"phone": "+44 1632 960 400", "enrolled_at": self.now() - timedelta(days=30)} | columns
+        patient = self._add(Patient(name=name, care_team_id=team.id, **columns))
+        if course:
+            self.course(patient, therapy=therapy, day=day)
+        return patient
+
+    def course(self, patient: Patient, *, therapy: str | None = "car_t", day: int | None = 5, **columns: Any) -> Course:
+        """A course whose day 0 was `day` days ago in the team's time zone, with that one dose event."""
+        from triage.models import Course
+
+        started_on = None if day is None else self._today(patient) - timedelta(days=day)
+        course = self._add(Course(patient_id=patient.id, therapy=therapy, started_on=started_on, **columns))
+        if day is not None:
+            self.dose(course, day=day)
+        return course
+
+    def dose(self, course: Course, *, day: int, kind: str = "infusion") -> DoseEvent:
+        """A dose event `day` days ago."""
+        from triage.models import DoseEvent, DoseKind
+
+        given_on = self._today(course.patient) - timedelta(days=day)
+        return self._add(DoseEvent(course_id=course.id, given_on=given_on, kind=DoseKind(kind)))
+
+    def account(self, patient: Patient, **columns: Any) -> Person:
+        """The patient's own account; the same one each time."""
+        from triage.models import Role
+
+        own = next((account for account in patient.people if account.role == Role.PATIENT), None)
+        return own or self._person(patient.name, Role.PATIENT, patient_id=patient.id, **columns)
+
+    def caregiver(self, patient: Patient, name: str = "Cora", **columns: Any) -> Person:
+        """Somebody who cares for the patient and reports for them."""
+        from triage.models import Role
+
+        return self._person(name, Role.CAREGIVER, patient_id=patient.id, **columns)
+
+    def nurse(self, name: str = "Alice", *, team: CareTeam | None = None, **columns: Any) -> Person:
+        return self.staff("nurse", name, team=team, **columns)
+
+    def clinician(self, name: str = "Dora", *, team: CareTeam | None = None, **columns: Any) -> Person:
+        return self.staff("clinician", name, team=team, **columns)
+
+    def administrator(self, name: str = "Emil", *, team: CareTeam | None = None, **columns: Any) -> Person:
+        return self.staff("administrator", name, team=team, **columns)
+
+    def staff(self, role: str, name: str, *, team: CareTeam | None = None, **columns: Any) -> Person:
+        """Somebody who works in a team."""
+        from triage.models import Role
+
+        return self._person(name, Role(role), care_team_id=(team or self.team()).id, **columns)
+
+    # What happens
+
+    def report(
+        self,
+        patient: Patient,
+        *,
+        at: datetime | None = None,
+        ago: timedelta = timedelta(),
+        by: Person | None = None,
+        token: str | None = None,
+        **answers: Any,
+    ) -> ReportRecord:
+        """A report sent as the forms send it. Answers are fields of the data form or symptom codes:
+        `make.report(anna, temperature_c=38.4, chills="moderate")`. Therapy and day come from the patient's course."""
+        from triage.reports import services
+        from triage.rules.report import from_data
+
+        at = at or self.now() - ago
+        reporter = by or self.account(patient)
+        data = self.data(patient, at, reporter, answers)
+        report = from_data(data, self.ruleset.catalogue)
+        with self.app.app_context():
+            record = services.submit(
+                self.session, self.ruleset, report, reporter, token or secrets.token_urlsafe(16), at
+            )
+        return record
+
+    def data(self, patient: Patient, at: datetime, reporter: Person, answers: Mapping[str, Any]) -> dict[str, Any]:
+        """The data form of such a report."""
+        from triage.reports import history
+        from triage.rules.report import Report
+
+        day = history.local_date(patient.care_team, at)
+        course = history.current_course(patient, day)
+        known = {field.name for field in fields(Report)}
+        return {
+            "patient": str(patient.id),
+            "therapy": course.therapy if course else None,
+            "days_since_therapy": history.days_since_therapy(course, day) if course else None,
+            "reported_at": at.isoformat(),
+            "reporter": str(reporter.role),
+            **{name: answer for name, answer in answers.items() if name in known},
+            "symptoms": {
+                **{name: answer for name, answer in answers.items() if name not in known},
+                **answers.get("symptoms", {}),
+            },
+        }
+
+    def alert(
+        self,
+        patient: Patient,
+        urgency: Urgency | None = None,
+        *,
+        at: datetime | None = None,
+        ago: timedelta = timedelta(),
+        by: Person | None = None,
+    ) -> Alert:
+        """An open alert of that urgency (urgent when none is given): a report on which one rule of that urgency
+        fired, with nothing else reported."""
+        from triage.alerts import services
+        from triage.database import writing
+        from triage.models import AlertKind, AssessmentRecord, ReportRecord
+        from triage.rules.assessment import Assessment, Fact, FiredRule
+        from triage.rules.urgency import Urgency
+        from triage.ruleset_editor import versions
+
+        at = at or self.now() - ago
+        urgency = Urgency.URGENT if urgency is None else urgency
+        rule = next(rule for rule in self.ruleset.rules if rule.urgency is urgency)
+        fact = Fact("temperature", "38.4", "at_least", "38.0")
+        fired = FiredRule(rule.id, urgency, rule.title, (fact,), ("a made-up reason",), rule.source, rule.advice)
+        assessment = Assessment(str(patient.id), at, urgency, self.ruleset.hash, (fired,))
+        reporter = by or self.account(patient)
+        with self.app.app_context(), writing(self.session):
+            versions.keep(self.session, self.ruleset, at)
+            report = ReportRecord(
+                patient_id=patient.id,
+                reporter_id=reporter.id,
+                token=secrets.token_urlsafe(16),
+                reported_at=at,
+                data='{"therapy": null, "days_since_therapy": null}',
+            )
+            self.session.add(report)
+            self.session.flush()
+            self.session.add(
+                AssessmentRecord(
+                    report_id=report.id,
+                    ruleset_hash=self.ruleset.hash,
+                    urgency=urgency,
+                    body=assessment.to_bytes(),
+                    history=[],
+                    made_at=at,
+                )
+            )
+            alert = services.add_finding(
+                self.session, self.ruleset, patient, assessment, AlertKind.REPORT, report.id, at
+            )
+        assert alert is not None, f"{urgency.code} opens no alert"
+        return alert
+
+    def _person(self, name: str, role: Any, **columns: Any) -> Person:
+        from triage.models import Person
+
+        defaults = {
+            "sign_in_name": f"{name.lower().replace(' ', '-')}-{next(self._numbers)}",
+            "password_hash": password_hash(),
+            "session_key": secrets.token_urlsafe(16),
+        }
+        return self._add(Person(name=name, role=role, **(defaults | columns)))
+
+    def _today(self, patient: Patient) -> Any:
+        return self.now().astimezone(ZoneInfo(patient.care_team.time_zone)).date()
+
+    def _add(self, row: Any) -> Any:
+        from triage.database import writing
+
+        with writing(self.session):
+            self.session.add(row)
+        return row
+
+
+@pytest.fixture
+def make(app: Flask, session: Session) -> Make:
+    """Makes people, reports and alerts."""
+    return Make(app, session)
+
+
+@pytest.fixture
+def alice(make: Make) -> Person:
+    """A nurse."""
+    return make.nurse("Alice")
+
+
+@pytest.fixture
+def bob(make: Make) -> Person:
+    """Her colleague."""
+    return make.nurse("Bob")
+
+
+@pytest.fixture
+def charlie(make: Make) -> Person:
+    """A nurse of another team: nothing of Alice's patients may reach him."""
+    return make.nurse("Charlie", team=make.team(OTHER_TEAM, phone="+44 1632 960 999"))
+
+
+@pytest.fixture
+def anna(make: Make) -> Patient:
+    """A patient of Alice's team, on day 5 after CAR T cells."""
+    return make.patient("Anna", therapy="car_t", day=5)

@@ -1,0 +1,123 @@
+"""Who may see what: the only way to fetch a row for a person.
+
+Every view says who may use it, with `@roles(…)` or `@public`; one that says nothing is refused (`web.create_app`
+asks `refusal` before each request). A row is fetched through the person asking, so that another team's row does not
+exist for them: it is a 404, like a row that was never there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, TypeVar, cast
+from uuid import UUID
+
+from flask import abort, current_app, request
+from flask_login import current_user
+from sqlalchemy import Select, false, select
+from sqlalchemy.orm import joinedload
+
+from triage.database import db
+from triage.models import Alert, CareTeam, Patient, Person, ReportRecord, Role
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+PEOPLE_OF_A_PATIENT = (Role.PATIENT, Role.CAREGIVER)
+PEOPLE_OF_A_TEAM = (Role.NURSE, Role.ADMINISTRATOR)
+
+_ROLES = "triage_roles"
+_STATIC = "static"
+"""Flask's own endpoint for style sheets and scripts."""
+
+
+class Refusal(Enum):
+    """Why a request may not reach its view."""
+
+    SIGN_IN_FIRST = "sign in first"
+    WRONG_ROLE = "wrong role"
+
+
+def roles(*allowed: Role) -> Callable[[View], View]:
+    """Only signed-in people with one of these roles may use the view."""
+
+    def mark(view: View) -> View:
+        setattr(view, _ROLES, frozenset(allowed))
+        return view
+
+    return mark
+
+
+def public(view: View) -> View:
+    """Everybody may use the view, signed in or not."""
+    setattr(view, _ROLES, None)
+    return view
+
+
+def allowed_roles(view: Callable[..., Any]) -> frozenset[Role] | None:
+    """Who may use the view; None means everybody. A view that does not say is for nobody."""
+    return cast("frozenset[Role] | None", getattr(view, _ROLES, frozenset()))
+
+
+def refusal() -> Refusal | None:
+    """Why the present request must not go on, or None."""
+    if request.endpoint is None or request.endpoint == _STATIC:
+        return None  # no such page, which is a 404 for everybody
+    allowed = allowed_roles(current_app.view_functions[request.endpoint])
+    if allowed is None:
+        return None
+    if not current_user.is_authenticated:
+        return Refusal.SIGN_IN_FIRST
+    return None if current_user.role in allowed else Refusal.WRONG_ROLE
+
+
+def signed_in() -> Person | None:
+    """Whoever is signed in, if anybody."""
+    return cast(Person, current_user._get_current_object()) if current_user.is_authenticated else None
+
+
+def person() -> Person:
+    """The signed-in person."""
+    return signed_in() or abort(401)
+
+
+def own_patient(person: Person) -> Patient:
+    """The patient whose account this is, or for whom this caregiver cares."""
+    return person.patient or abort(404)
+
+
+def team_of(person: Person) -> CareTeam:
+    """The care team a person works in, or that looks after their patient."""
+    if person.care_team:
+        return person.care_team
+    return own_patient(person).care_team
+
+
+def patients_of(person: Person) -> Select[tuple[Patient]]:
+    """The patients within a person's reach. A clinician owns rules and sees no patient."""
+    if person.role in PEOPLE_OF_A_PATIENT:
+        return select(Patient).where(Patient.id == person.patient_id)
+    if person.role in PEOPLE_OF_A_TEAM:
+        return select(Patient).where(Patient.care_team_id == person.care_team_id)
+    return select(Patient).where(false())
+
+
+def patient_for(person: Person, patient_id: UUID) -> Patient:
+    """That patient; 404 outside the person's reach."""
+    return db.session.scalar(patients_of(person).where(Patient.id == patient_id)) or abort(404)
+
+
+def report_for(person: Person, report_id: UUID) -> ReportRecord:
+    """That report with its assessment; 404 outside the person's reach."""
+    reach = patients_of(person).with_only_columns(Patient.id)
+    query = (
+        select(ReportRecord)
+        .where(ReportRecord.id == report_id, ReportRecord.patient_id.in_(reach))
+        .options(joinedload(ReportRecord.assessment))
+    )
+    return db.session.scalar(query) or abort(404)
+
+
+def alert_for(person: Person, alert_id: UUID) -> Alert:
+    """That alert; 404 outside the person's reach."""
+    reach = patients_of(person).with_only_columns(Patient.id)
+    return db.session.scalar(select(Alert).where(Alert.id == alert_id, Alert.patient_id.in_(reach))) or abort(404)

@@ -1,0 +1,51 @@
+"""Who is signed in on a device, and until when: kept in the signed session cookie."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from flask import current_app, session
+from flask_login import login_user, logout_user
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from triage import clock
+from triage.database import db
+from triage.models import Patient, Person
+
+_UNTIL = "until"
+
+
+def length(person: Person) -> timedelta:
+    """How long a sign-in lasts: long on a patient's own phone, a shift for staff."""
+    if person.is_staff:
+        return timedelta(minutes=current_app.config["STAFF_SESSION_MINUTES"])
+    return timedelta(days=current_app.config["PATIENT_SESSION_DAYS"])
+
+
+def start(person: Person, at: datetime) -> None:
+    """Sign the person in on this device. Nothing of an earlier session is kept."""
+    session.clear()
+    session.permanent = True
+    session[_UNTIL] = (at + length(person)).timestamp()
+    login_user(person)
+
+
+def end() -> None:
+    """Sign out on this device."""
+    logout_user()
+    session.clear()
+
+
+def load(session_key: str) -> Person | None:
+    """The person of a session cookie, with what every page needs, in one query; None when the time is over."""
+    until: Any = session.get(_UNTIL)
+    if not isinstance(until, int | float) or until <= clock.now().timestamp():
+        return None
+    query = (
+        select(Person)
+        .where(Person.session_key == session_key, Person.active)
+        .options(joinedload(Person.care_team), joinedload(Person.patient).joinedload(Patient.care_team))
+    )
+    return db.session.scalar(query)

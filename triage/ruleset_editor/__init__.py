@@ -1,0 +1,1 @@
+"""The rules as clinicians see them, and the rulesets that were ever used."""
