@@ -152,7 +152,7 @@ def rule_sentences(rule: Rule, ruleset: Ruleset) -> list[str]:
     lines = [
         f"{rule.title} ({rule.id})",
         f"Concerns: {applies_sentence(rule.applies_to, ruleset.catalogue)}.",
-        *_fires_lines(rule.when, ruleset.catalogue),
+        *fires_lines(rule.when, ruleset.catalogue),
         f"Then the report is {URGENCY_MEANS[rule.urgency]}.",
         f"Why: {rule.why}",
         f"The patient is told: {fill(rule.advice)}",
@@ -196,7 +196,8 @@ def _days(window: Window) -> str:
     return f"days {window.first} to {window.last}"
 
 
-def _fires_lines(condition: Condition, catalogue: Catalogue) -> list[str]:
+def fires_lines(condition: Condition, catalogue: Catalogue) -> list[str]:
+    """When a rule fires, its parts on lines of their own."""
     heads = {All: "Fires when all of these hold:", Any: "Fires when any of these holds:"}
     if isinstance(condition, AtLeast):
         head = f"Fires when at least {condition.count} of these hold:"

@@ -1,0 +1,253 @@
+"""The `triage` command. Each command is a shell around one function and imports late; no logic stands here."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TextIO
+from uuid import UUID
+
+import click
+
+if TYPE_CHECKING:
+    from triage.rules.ruleset import Ruleset
+
+RULES_HELP = "Folder of rule files; the shipped ones when left out."
+_path = click.Path(path_type=Path)
+
+
+def main() -> None:
+    """The entry point: a closed pipe, as after `| head`, is no mistake."""
+    try:
+        cli(prog_name="triage")
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+def cli() -> None:
+    """Judge symptom reports by rules, look after the rules, and run the web server.
+
+    \b
+    Try:  echo '{"therapy": "car_t", "days_since_therapy": 5, "temperature_c": 38.4}' | triage assess -
+    """
+
+
+@cli.command()
+@click.argument("file", type=click.File("rb"))
+@click.option("--rules", "rules_path", type=_path, help=RULES_HELP)
+def assess(file: BinaryIO, rules_path: Path | None) -> None:
+    """Judge the reports in FILE ("-" reads them from standard input), one assessment a line.
+
+    FILE holds one JSON report, a JSON list of reports, or one report a line (JSON Lines). Lines of one "patient", in
+    the order of time, are that patient's history. Needs no database.
+
+    \b
+    Exit code 0: all judged. 2: "line N: …" on standard error for each bad line; all others are still judged.
+    Example:  triage assess reports.jsonl > assessments.jsonl
+    """
+    from triage.rules import batch
+
+    ruleset = _ruleset(rules_path)
+    bad = 0
+    with _progress("reports") as tick:
+        for answer in batch.assess_lines(ruleset, file):
+            if isinstance(answer, batch.BadLine):
+                bad += 1
+                click.echo(str(answer), err=True)
+            else:
+                click.echo(answer.decode())
+            tick()
+    sys.exit(2 if bad else 0)
+
+
+@cli.command()
+@click.option("--json", "as_json", is_flag=True, help="As one JSON object, with scales, therapies and codes.")
+@click.option("--rules", "rules_path", type=_path, help=RULES_HELP)
+def symptoms(as_json: bool, rules_path: Path | None) -> None:
+    """List the catalogue: every symptom that can be reported, and how it is answered.
+
+    \b
+    Example:  triage symptoms --json
+    """
+    from triage.rules import batch
+
+    catalogue = _ruleset(rules_path).catalogue
+    click.echo(batch.catalogue_json(catalogue) if as_json else batch.catalogue_text(catalogue))
+
+
+@cli.group()
+def rules() -> None:
+    """Check, test and explain rule files."""
+
+
+@rules.command("check")
+@click.argument("path", type=_path, required=False)
+def rules_check(path: Path | None) -> None:
+    """Look for mistakes in the rule files of the folder PATH: file, line, column and what is wrong, all at once.
+
+    \b
+    Exit code 0: no errors (warnings may be there). 1: errors.
+    Example:  triage rules check rules
+    """
+    from triage import clock
+    from triage.rules import checks
+
+    ruleset = _ruleset(path)
+    found = checks.run(ruleset, clock.now().date())
+    for finding in found:
+        click.echo(str(finding))
+    errors = sum(finding.error for finding in found)
+    cases = sum(len(rule.cases) for rule in ruleset.rules)
+    words = "no errors" if not errors else f"{errors} error{'s' * (errors != 1)}"
+    warnings = len(found) - errors
+    click.echo(f"{len(ruleset.rules)} rules, {cases} cases: {words}, {warnings} warning{'s' * (warnings != 1)}")
+    click.echo(ruleset.hash)
+    sys.exit(1 if errors else 0)
+
+
+@rules.command("test")
+@click.argument("path", type=_path, required=False)
+def rules_test(path: Path | None) -> None:
+    """Run the example reports (cases) that stand beside each rule of the folder PATH.
+
+    Names each that comes out differently, with what fired instead, and each condition that no example decides.
+
+    \b
+    Exit code 0: all cases come out as they say. 1: some do not, or the files have mistakes.
+    Example:  triage rules test rules
+    """
+    from triage.rules import cases
+
+    ruleset = _ruleset(path)
+    with _progress("rules") as tick:
+        result = cases.run(ruleset, lambda rule: tick())
+    for failed in result.failed:
+        click.echo(str(failed))
+    for undecided in result.undecided:
+        click.echo(f"warning: {undecided}")
+    click.echo(
+        f"{result.count} cases: {result.count - len(result.failed)} as expected, {len(result.failed)} not; "
+        f"{len(result.undecided)} conditions that no case decides"
+    )
+    sys.exit(1 if result.failed else 0)
+
+
+@rules.command("explain")
+@click.argument("rule_id", metavar="ID")
+@click.option("--rules", "rules_path", type=_path, help=RULES_HELP)
+def rules_explain(rule_id: str, rules_path: Path | None) -> None:
+    """Say in plain sentences what the rule ID asks for, what follows, and what it stands on.
+
+    \b
+    Example:  triage rules explain crs-fever
+    """
+    from triage.rules import wording
+    from triage.rules.report import nearest
+
+    ruleset = _ruleset(rules_path)
+    rule = ruleset.by_id.get(rule_id)
+    if rule is None:
+        raise click.ClickException(f'there is no rule "{rule_id}"{nearest(rule_id, ruleset.by_id)}')
+    click.echo("\n".join(wording.rule_sentences(rule, ruleset)))
+
+
+# --- with a database --------------------------------------------------------------------------------------------------
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the tables of the database (DATABASE_URL) up to date. Creates an SQLite file where there is none."""
+    from triage import create_app
+    from triage.database import upgrade
+
+    upgrade(create_app().config["DATABASE_URL"])
+
+
+@cli.command()
+@click.option("--if-empty", is_flag=True, help="Do nothing, without complaint, where people are in the database.")
+def demo(if_empty: bool) -> None:
+    """Bring the database up to date and fill it, if it is empty, with synthetic people and three weeks of reports."""
+    from triage import demo as demonstration
+
+    demonstration.main(if_empty)
+
+
+@cli.command()
+def serve() -> None:
+    """Serve the pages (TRIAGE_HOST, TRIAGE_PORT; 127.0.0.1:8000) and look for missed reports each minute."""
+    from triage import serve as server
+
+    server.main()
+
+
+@cli.command()
+@click.option("--every", type=click.IntRange(min=1), metavar="SECONDS", help="Go on for ever, with this pause.")
+def silence(every: int | None) -> None:
+    """Open alerts for patients whose report is missing, by the rules that ask for silence."""
+    from triage.alerts import silence as check
+
+    check.main(every)
+
+
+@cli.command()
+@click.argument("report_id", type=click.UUID)
+def reassess(report_id: UUID) -> None:
+    """Judge a stored report again with its old ruleset, and compare the bytes with what was stored.
+
+    \b
+    Exit code 0: the same bytes. 1: they differ, or there is no such report.
+    """
+    from triage import create_app
+    from triage.database import db
+    from triage.reports import services
+
+    with create_app().app_context():
+        try:
+            result = services.reassess(db.session, report_id)
+        except LookupError:
+            raise click.ClickException("there is no report with this id") from None
+        click.echo(result.again.decode())
+        if not result.same:
+            raise click.ClickException("the assessment differs from the stored one")
+    click.echo("the same bytes as stored", err=True)
+
+
+# --- shared -----------------------------------------------------------------------------------------------------------
+
+
+def _ruleset(path: Path | None) -> Ruleset:
+    """The ruleset of that folder or the shipped one; mistakes end the command with exit code 1."""
+    from triage.paths import folder
+    from triage.rules.loading import RuleFileErrors, load
+
+    try:
+        return load(path if path is not None else folder("rules"))
+    except RuleFileErrors as errors:
+        for error in errors.errors:
+            click.echo(str(error), err=True)
+        count = len(errors.errors)
+        click.echo(f"{count} error{'s' * (count != 1)} in the rule files", err=True)
+        sys.exit(1)
+
+
+class _progress:  # noqa: N801 (reads as a block of the commands above)
+    """A count on standard error while long work goes on, if somebody is looking at it."""
+
+    def __init__(self, what: str, every: int = 500, out: TextIO | None = None) -> None:
+        self.what, self.every, self.count = what, every, 0
+        self.out = out or sys.stderr
+
+    def __enter__(self) -> _progress:
+        return self
+
+    def __call__(self) -> None:
+        self.count += 1
+        if self.count % self.every == 0 and self.out.isatty():
+            self.out.write(f"\r{self.count} {self.what}")
+            self.out.flush()
+
+    def __exit__(self, *exception: object) -> None:
+        if self.count >= self.every and self.out.isatty():
+            self.out.write("\r" + " " * 40 + "\r")

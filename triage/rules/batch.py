@@ -1,0 +1,168 @@
+"""Many reports in, one assessment a line out: what `triage assess` does."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+from triage.rules import wording
+from triage.rules.catalogue import MEASURED, PRESENCE_CODES, SEVERITY_CODES, Catalogue, Scale
+from triage.rules.engine import HISTORY_LENGTH, assess
+from triage.rules.report import UNKNOWN, BadReport, Report, from_data
+from triage.rules.ruleset import Ruleset
+
+
+@dataclass(frozen=True)
+class BadLine:
+    """A line that is no report, and why."""
+
+    number: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"line {self.number}: {self.reason}"
+
+
+def assess_lines(ruleset: Ruleset, lines: BinaryIO) -> Iterator[bytes | BadLine]:
+    """The assessment of each report as one line of JSON, in their order; a BadLine for each mistake.
+
+    The text is JSON Lines, or one JSON object or list over several lines. Earlier reports of the same patient are the
+    history of the later ones; a line without a patient has none.
+    """
+    earlier: dict[str, deque[Report]] = defaultdict(lambda: deque(maxlen=10 * HISTORY_LENGTH))
+    for number, data in _read(lines):
+        if isinstance(data, BadLine):
+            yield data
+            continue
+        try:
+            report = from_data(data, ruleset.catalogue)
+        except BadReport as bad:
+            for problem in bad.problems:
+                yield BadLine(number, str(problem))
+            continue
+        history = [] if report.patient is None else [r for r in earlier[report.patient] if _before(r, report)]
+        answer = assess(ruleset, report, history).to_data()
+        answer["advice"] = [wording.fill(text) for text in answer["advice"]]
+        yield json.dumps(answer, ensure_ascii=False, separators=(", ", ": ")).encode()
+        if report.patient is not None:
+            earlier[report.patient].append(report)
+
+
+def _before(earlier: Report, report: Report) -> bool:
+    """Whether it came first. Without times the order of the lines counts."""
+    if earlier.reported_at is None or report.reported_at is None:
+        return True
+    return earlier.reported_at <= report.reported_at
+
+
+def _read(lines: BinaryIO) -> Iterator[tuple[int, Any]]:
+    """(line number, data or BadLine) of each report."""
+    first = True
+    for number, raw in enumerate(lines, 1):
+        line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
+        if not line.strip():
+            continue
+        data = _parse(line, number)
+        if first and isinstance(data, BadLine) and line.lstrip()[:1] in b"[{":
+            # Perhaps one JSON value written over several lines.
+            yield from _whole(line, lines, number, data)
+            return
+        first = False
+        yield from _spread(data, number)
+
+
+def _whole(line: bytes, lines: BinaryIO, number: int, bad: BadLine) -> Iterator[tuple[int, Any]]:
+    rest = lines.readlines()
+    whole = _parse(b"".join([line, *rest]), number)
+    if not isinstance(whole, BadLine):
+        yield from _spread(whole, number)
+        return
+    if not any(part.strip().startswith(b"{") and part.strip().endswith(b"}") for part in rest):
+        yield number, whole
+        return
+    yield number, bad
+    for later, part in enumerate(rest, number + 1):
+        if part.strip():
+            yield from _spread(_parse(part, later), later)
+
+
+def _spread(data: Any, number: int) -> Iterator[tuple[int, Any]]:
+    """A list gives each of its reports."""
+    if isinstance(data, list):
+        yield from ((number, item) for item in data)
+    else:
+        yield number, data
+
+
+def _parse(line: bytes, number: int) -> Any:
+    try:
+        return json.loads(line.decode(), parse_constant=_no_constant, object_pairs_hook=_no_doubles)
+    except UnicodeDecodeError:
+        return BadLine(number, "is not written in UTF-8")
+    except json.JSONDecodeError as error:
+        return BadLine(number, f"is no JSON: {error.msg} at column {error.colno}")
+    except (ValueError, RecursionError) as error:
+        return BadLine(number, f"is no JSON: {error if isinstance(error, ValueError) else 'too deeply nested'}")
+
+
+def _no_constant(word: str) -> None:
+    raise ValueError(f"{word} is no number")
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        names = [name for name, _ in pairs]
+        double = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f'"{double}" stands twice in one object')
+    return data
+
+
+def catalogue_json(catalogue: Catalogue) -> str:
+    """The catalogue as one JSON object."""
+    data = {
+        "symptoms": [
+            {
+                "code": symptom.code,
+                "label": symptom.label,
+                "question": symptom.question,
+                "group": symptom.group,
+                "answers": [*_answers(symptom.scale), UNKNOWN.code],
+                "asked": symptom.asked.value,
+                **({"snomed": vars(symptom.snomed)} if symptom.snomed else {}),
+            }
+            for symptom in catalogue.symptoms.values()
+        ],
+        "measured": [{"code": code, "label": label, "unit": unit} for code, (label, unit) in MEASURED.items()],
+        "therapies": [
+            {
+                "code": therapy.code,
+                "label": therapy.label,
+                "products": list(therapy.products),
+                "early": str(therapy.early) if therapy.early else None,
+                "daily_report": str(therapy.daily_report) if therapy.daily_report else None,
+            }
+            for therapy in catalogue.therapies.values()
+        ],
+        "groups": [{"code": code, "label": label} for code, label in catalogue.groups.items()],
+    }
+    return json.dumps(data, ensure_ascii=False, indent=2)
+
+
+def catalogue_text(catalogue: Catalogue) -> str:
+    """The catalogue as a table for people."""
+    rows: Iterable[Mapping[str, str]] = (
+        {"code": s.code, "answers": "no, yes" if s.scale is Scale.PRESENCE else "none … very_severe", "label": s.label}
+        for s in catalogue.symptoms.values()
+    )
+    lines = [f"{row['code']:<28} {row['answers']:<20} {row['label']}" for row in rows]
+    lines += [f"{code:<28} {unit:<20} {label}" for code, (label, unit) in MEASURED.items()]
+    lines += [f"{code:<28} {'therapy':<20} {therapy.label}" for code, therapy in catalogue.therapies.items()]
+    return "\n".join(lines)
+
+
+def _answers(scale: Scale) -> tuple[str, ...]:
+    return PRESENCE_CODES if scale is Scale.PRESENCE else SEVERITY_CODES

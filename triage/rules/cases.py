@@ -1,0 +1,152 @@
+"""Runs the example reports that stand beside each rule, and says which conditions no example decides."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from triage.rules import conditions as c
+from triage.rules import wording
+from triage.rules.catalogue import Catalogue
+from triage.rules.engine import Verdict, assess, assess_silence, evaluate
+from triage.rules.loading import CASE_KEYS
+from triage.rules.report import Report, from_data
+from triage.rules.ruleset import Case, Place, Rule, Ruleset
+from triage.rules.written import read_span
+
+_DAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
+"""When example reports were made; only the spans between them matter."""
+
+
+@dataclass(frozen=True)
+class FailedCase:
+    """An example that came out differently from what it says."""
+
+    rule: str
+    place: Place
+    expected: str
+    fired: tuple[str, ...]
+    """Ids of all rules that fired on it."""
+    name: str = ""
+
+    def __str__(self) -> str:
+        instead = f"these rules fired: {', '.join(self.fired)}" if self.fired else "no rule fired"
+        name = f" ({self.name})" if self.name else ""
+        return f"{self.place}: {self.rule} should {self.expected} on this example{name}; {instead}"
+
+
+@dataclass(frozen=True)
+class UndecidedCondition:
+    """A part of a rule that could be left out, or be always true, without any example noticing."""
+
+    rule: str
+    place: Place
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.rule}: no example decides “{self.text}”"
+
+
+@dataclass(frozen=True)
+class CasesResult:
+    """What came of all examples."""
+
+    count: int
+    failed: tuple[FailedCase, ...]
+    undecided: tuple[UndecidedCondition, ...]
+
+
+@dataclass(frozen=True)
+class Example:
+    """A case as values."""
+
+    report: Report
+    history: tuple[Report, ...]
+    silent: timedelta | None
+
+
+def example(case: Case, catalogue: Catalogue) -> Example:
+    """The reports of a case, which the loader has checked."""
+    history = tuple(
+        _report(earlier, catalogue, _DAY - timedelta(hours=earlier["hours_before"]))
+        for earlier in case.data.get("history", ())
+    )
+    return Example(_report(case.data, catalogue, _DAY), history, read_span(case.data.get("silent_for")))
+
+
+def _report(data: Mapping[str, Any], catalogue: Catalogue, at: datetime) -> Report:
+    plain = {key: value for key, value in data.items() if key not in (*CASE_KEYS, "hours_before")}
+    return replace(from_data(plain, catalogue), reported_at=at)
+
+
+def run(ruleset: Ruleset, progress: Callable[[str], None] = lambda rule: None) -> CasesResult:
+    """Every case of every rule. `progress` is told each rule's id before it is run."""
+    failed: list[FailedCase] = []
+    undecided: list[UndecidedCondition] = []
+    for rule in ruleset.rules:
+        progress(rule.id)
+        examples = [(case, example(case, ruleset.catalogue)) for case in rule.cases]
+        for case, one in examples:
+            if _fires(rule, one, ruleset) is not case.fires:
+                expected = "fire" if case.fires else "stay quiet"
+                failed.append(FailedCase(rule.id, case.place, expected, _all_fired(one, ruleset), case.name))
+        for text in _undecided(rule, [one for _, one in examples], ruleset):
+            undecided.append(UndecidedCondition(rule.id, rule.place, text))
+    return CasesResult(sum(len(rule.cases) for rule in ruleset.rules), tuple(failed), tuple(undecided))
+
+
+def _fires(rule: Rule, one: Example, ruleset: Ruleset) -> bool:
+    if isinstance(rule.when, c.Together):
+        return rule.id in _all_fired(one, ruleset)
+    finding = evaluate(rule, one.report, one.history, ruleset.catalogue, one.silent)
+    return finding.verdict is Verdict.FIRES
+
+
+def _all_fired(one: Example, ruleset: Ruleset) -> tuple[str, ...]:
+    result = assess(ruleset, one.report, one.history)
+    fired = [rule.rule for rule in result.fired]
+    if one.silent is not None:
+        fired += [rule.rule for rule in assess_silence(ruleset, one.report, one.silent, one.history).fired]
+    return tuple(fired)
+
+
+# --- which conditions no case decides
+
+_TRUE, _FALSE = c.All(()), c.AtLeast(1, ())
+
+
+def _undecided(rule: Rule, examples: list[Example], ruleset: Ruleset) -> Iterator[str]:
+    """Parts whose replacement by "always" or by "never" changes the outcome of no example."""
+    if isinstance(rule.when, c.Together):
+        return
+    before = [_fires(rule, one, ruleset) for one in examples]
+    for leaf, with_leaf in _leaves(rule.when):
+        for constant in (_TRUE, _FALSE):
+            changed = replace(rule, when=with_leaf(constant))
+            if [_fires(changed, one, ruleset) for one in examples] != before:
+                break
+        else:
+            yield wording.sentence(leaf, ruleset.catalogue)
+    concerns = wording.applies_sentence(rule.applies_to, ruleset.catalogue)
+    if rule.applies_to.days or rule.applies_to.early:
+        anywhere = replace(rule, applies_to=replace(rule.applies_to, days=None, early=False))
+        if [_fires(anywhere, one, ruleset) for one in examples] == before:
+            yield f"concerns {concerns}"
+
+
+def _leaves(when: c.Condition) -> Iterator[tuple[c.Condition, Callable[[c.Condition], c.Condition]]]:
+    """Each leaf, with a function that puts another condition in its place."""
+    if not isinstance(when, c.All | c.Any | c.AtLeast):
+        yield when, lambda other: other
+        return
+    for number, part in enumerate(when.of):
+        for leaf, with_leaf in _leaves(part):
+
+            def rebuilt(
+                other: c.Condition, number: int = number, inner: Callable[[c.Condition], c.Condition] = with_leaf
+            ) -> c.Condition:
+                return replace(when, of=(*when.of[:number], inner(other), *when.of[number + 1 :]))
+
+            yield leaf, rebuilt

@@ -1,0 +1,72 @@
+"""Runs the web server and, beside it, the silence check."""
+
+from __future__ import annotations
+
+import ipaddress
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from flask import Flask
+from gunicorn.app.base import BaseApplication
+
+from triage import create_app
+
+SILENCE_CHECK_SECONDS = 60
+
+
+def main() -> None:
+    """Serve on the configured address until stopped. Refuses another address than loopback while demo people exist."""
+    from triage.demo import DEMO_PASSWORD, demo_people
+
+    app = create_app()
+    host, port = app.config["HOST"], app.config["PORT"]
+    people = demo_people(app)
+    if people and not is_loopback(host):
+        raise click.ClickException(
+            f"this database holds demo people with a published password, so the server may only listen on 127.0.0.1, "
+            f"not on {host}. Set TRIAGE_HOST=127.0.0.1, or use a database without demo people (DATABASE_URL)."
+        )
+    click.echo(f"Triage helper: http://{host}:{port}")
+    if people:
+        click.echo(f"Synthetic demo people; everybody's password is {DEMO_PASSWORD}")
+        for name, what in people:
+            click.echo(f"  {name:<14} {what}")
+    click.echo("Stop with Ctrl-C.")
+    check = subprocess.Popen([sys.executable, "-m", "triage", "silence", "--every", str(SILENCE_CHECK_SECONDS)])
+    try:
+        _Server(app, {"bind": f"{host}:{port}", "workers": 2, "threads": 4, "worker_class": "gthread"}).run()
+    finally:
+        check.terminate()
+        check.wait(timeout=10)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach that address."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class _Server(BaseApplication):  # type: ignore[misc]
+    """Gunicorn with our settings instead of its command line."""
+
+    def __init__(self, app: Flask, options: Mapping[str, Any]) -> None:
+        self.app = app
+        self.options = {
+            "keepalive": 75,  # longer than the pages' polling, or requests meet a closed connection
+            "control_socket_disable": True,  # it would write to the home folder and clash between two servers
+            "loglevel": "warning",
+            **options,
+        }
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self.options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Flask:
+        return self.app
