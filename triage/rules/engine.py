@@ -207,8 +207,8 @@ def _evaluate_together(rule: Rule, view: _View, fired: Iterable[FiredRule], unde
 
 
 def is_sign(fact: Fact) -> bool:
-    """Whether the fact is about how the person is, not about medicines or time."""
-    return fact.subject not in ("fever_reducer_taken", "on_steroids", "silence")
+    """Whether the fact is about how the person is, not about medicines, time or a reading that is missing."""
+    return fact.subject not in ("fever_reducer_taken", "on_steroids", "silence") and fact.test != "not_measured"
 
 
 def _latest_first(history: Sequence[Report]) -> tuple[Report, ...]:

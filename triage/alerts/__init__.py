@@ -1,0 +1,1 @@
+"""Alerts: opened by findings, joined, acknowledged and resolved; silence."""

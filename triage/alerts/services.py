@@ -1,0 +1,193 @@
+"""What may happen to an alert. Nothing but `resolve` ends one; nothing lowers its urgency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import CursorResult, select, update
+from sqlalchemy.orm import Session
+
+from triage.accounts import audit
+from triage.alerts import response
+from triage.database import writing
+from triage.models import (
+    Alert,
+    AlertFinding,
+    AlertKind,
+    AlertStatus,
+    Disposition,
+    Patient,
+    Person,
+)
+from triage.rules.assessment import Assessment
+from triage.rules.ruleset import Ruleset
+from triage.rules.urgency import Urgency
+from triage.ruleset_editor import versions
+
+LEAST_NOTE = 10
+"""Characters of a note where one is asked for."""
+MOST_NOTE = 4_000
+
+
+@dataclass
+class AlreadyDone(Exception):
+    """Somebody else was quicker. `status` is what the alert is now."""
+
+    status: AlertStatus
+    by_name: str
+    at: datetime
+
+
+class NotAcknowledged(Exception):
+    """An alert is acknowledged before it is resolved, so that it is known who looked."""
+
+
+class NoteMissing(ValueError):
+    """What was done about an emergency or urgent alert, or why nothing was, has to be written down."""
+
+
+def add_finding(
+    session: Session,
+    ruleset: Ruleset,
+    patient: Patient,
+    assessment: Assessment,
+    kind: AlertKind,
+    report_id: UUID | None,
+    at: datetime,
+) -> Alert | None:
+    """Open an alert for the finding, or let it join the patient's unresolved one. None for a routine assessment.
+
+    1. The patient's row is locked, so that two reports at once meet the same alert.
+    2. No unresolved alert: one is opened, to be answered within the limit of its urgency.
+    3. An unresolved one: its urgency becomes the higher of both, its limit the earlier of both.
+    4. An acknowledged one is open again when the finding is urgent or an emergency, or raises the urgency: what
+       was acknowledged was something else.
+
+    Adds, never commits: it stands or falls with the report.
+    """
+    if assessment.urgency is Urgency.ROUTINE:
+        return None
+    session.execute(select(Patient.id).where(Patient.id == patient.id).with_for_update())
+    versions.keep(session, ruleset, at)
+    limit = response.answer_by(ruleset, assessment.urgency, at)
+    alert = unresolved(session, patient.id)
+    if alert is None:
+        alert = Alert(
+            patient_id=patient.id,
+            care_team_id=patient.care_team_id,
+            urgency=assessment.urgency,
+            status=AlertStatus.OPEN,
+            opened_at=at,
+            waiting_since=at,
+            answer_by=limit,
+        )
+        session.add(alert)
+        session.flush()
+        audit.record(session, "alert_opened", by=None, patient=patient, subject=str(alert.id), at=at)
+    else:
+        _join(session, alert, assessment.urgency, limit, patient, at)
+    session.add(
+        AlertFinding(
+            alert_id=alert.id,
+            kind=kind,
+            urgency=assessment.urgency,
+            found_at=at,
+            report_id=report_id,
+            ruleset_hash=assessment.ruleset,
+            body=assessment.to_bytes(),
+        )
+    )
+    return alert
+
+
+def _join(session: Session, alert: Alert, urgency: Urgency, limit: datetime, patient: Patient, at: datetime) -> None:
+    raised = urgency > alert.urgency
+    if alert.status == AlertStatus.ACKNOWLEDGED:
+        if not raised and urgency < Urgency.URGENT:
+            return
+        alert.status = AlertStatus.OPEN
+        alert.acknowledged_at = alert.acknowledged_by_id = None
+        alert.waiting_since, alert.answer_by = at, limit
+        audit.record(session, "alert_reopened", by=None, patient=patient, subject=str(alert.id), at=at)
+    else:
+        alert.answer_by = min(alert.answer_by, limit)
+    if raised:
+        alert.urgency = urgency
+        audit.record(session, "alert_raised", by=None, patient=patient, subject=str(alert.id), at=at)
+
+
+def unresolved(session: Session, patient_id: UUID) -> Alert | None:
+    """The patient's alert that waits for somebody; there is at most one."""
+    return session.scalar(
+        select(Alert).where(Alert.patient_id == patient_id, Alert.status != AlertStatus.RESOLVED).with_for_update()
+    )
+
+
+def acknowledge(session: Session, alert: Alert, by: Person, at: datetime) -> None:
+    """Somebody looks after it: open → acknowledged. Raises AlreadyDone when it is not open any more."""
+    with writing(session):
+        _move(
+            session,
+            alert,
+            AlertStatus.OPEN,
+            {"status": AlertStatus.ACKNOWLEDGED, "acknowledged_at": at, "acknowledged_by_id": by.id},
+        )
+        audit.record(session, "alert_acknowledged", by=by, patient=alert.patient, subject=str(alert.id), at=at)
+
+
+def resolve(session: Session, alert: Alert, by: Person, disposition: Disposition, note: str, at: datetime) -> None:
+    """What was done is written down: acknowledged → resolved.
+
+    Raises NotAcknowledged for an open alert, NoteMissing, and AlreadyDone when it is resolved already.
+    """
+    note = note.strip()
+    with writing(session):
+        if alert.status == AlertStatus.OPEN:
+            raise NotAcknowledged
+        if note_needed(alert, disposition) and len(note) < LEAST_NOTE:
+            raise NoteMissing
+        _move(
+            session,
+            alert,
+            AlertStatus.ACKNOWLEDGED,
+            {
+                "status": AlertStatus.RESOLVED,
+                "resolved_at": at,
+                "resolved_by_id": by.id,
+                "disposition": disposition,
+                "note": note[:MOST_NOTE],
+            },
+        )
+        audit.record(session, "alert_resolved", by=by, patient=alert.patient, subject=str(alert.id), at=at)
+
+
+def note_needed(alert: Alert, disposition: Disposition | None) -> bool:
+    """Whether the disposition alone does not tell enough."""
+    return alert.urgency >= Urgency.URGENT or disposition == Disposition.NO_ACTION
+
+
+def _move(session: Session, alert: Alert, before: AlertStatus, values: dict[str, Any]) -> None:
+    """Change the alert if it still is as it was: of two people exactly one changes a row."""
+    changed = cast(
+        "CursorResult[Any]",
+        session.execute(
+            update(Alert)
+            .where(Alert.id == alert.id, Alert.status == before)
+            .values(values)
+            .execution_options(synchronize_session=False)
+        ),
+    )
+    session.refresh(alert)
+    if changed.rowcount != 1:
+        raise _already(alert)
+
+
+def _already(alert: Alert) -> AlreadyDone:
+    if alert.is_resolved and alert.resolved_by and alert.resolved_at:
+        return AlreadyDone(AlertStatus.RESOLVED, alert.resolved_by.name, alert.resolved_at)
+    if alert.acknowledged_by and alert.acknowledged_at:
+        return AlreadyDone(AlertStatus.ACKNOWLEDGED, alert.acknowledged_by.name, alert.acknowledged_at)
+    return AlreadyDone(AlertStatus(alert.status), "a new report", alert.waiting_since)

@@ -1,0 +1,1 @@
+"""What nurses work with: the queue and the patient record."""

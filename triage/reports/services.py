@@ -1,0 +1,108 @@
+"""Taking in a report, and judging an old one again."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from triage.accounts import audit
+from triage.alerts import services as alerts
+from triage.database import writing
+from triage.models import AlertKind, AssessmentRecord, Patient, Person, ReportDraft, ReportRecord
+from triage.reports import history
+from triage.rules.engine import assess
+from triage.rules.report import Report, to_data
+from triage.rules.ruleset import Ruleset
+from triage.ruleset_editor import versions
+
+FUTURE_ALLOWED = timedelta(minutes=5)
+"""Two machines' clocks may differ a little."""
+
+
+class FromTheFuture(ValueError):
+    """A report cannot tell of a time that has not come."""
+
+
+@dataclass(frozen=True)
+class Reassessment:
+    """The stored assessment beside the one made now by the same ruleset from the same reports."""
+
+    stored: bytes
+    again: bytes
+
+    @property
+    def same(self) -> bool:
+        return self.stored == self.again
+
+
+def submit(
+    session: Session,
+    ruleset: Ruleset,
+    report: Report,
+    reporter: Person,
+    token: str,
+    at: datetime,
+    *,
+    now: datetime | None = None,
+) -> ReportRecord:
+    """Store a report of `reporter` about their patient, made at `at` (UTC), with all that follows from it.
+
+    Report, assessment, alert and audit entry commit together or not at all. `token` came with the form: a report sent
+    twice is stored once, and the first one is returned. Raises FromTheFuture, and LookupError for a reporter without
+    a patient.
+    """
+    if at > (now or at) + FUTURE_ALLOWED:
+        raise FromTheFuture
+    if reporter.patient_id is None:
+        raise LookupError("only a patient or a caregiver reports here")
+    with writing(session):
+        # Locked first: two reports of one patient at once are judged one after the other, each knowing the other.
+        patient = session.get_one(Patient, reporter.patient_id, with_for_update=True)
+        sent_before = session.scalar(select(ReportRecord).where(ReportRecord.token == token))
+        if sent_before is not None:
+            return sent_before
+        known = replace(report, patient=str(patient.id), reporter=str(reporter.role), reported_at=at)
+        record = ReportRecord(
+            patient_id=patient.id,
+            reporter_id=reporter.id,
+            token=token,
+            reported_at=at,
+            data=json.dumps(to_data(known), ensure_ascii=False, sort_keys=True),
+        )
+        earlier = history.before(session, patient.id, at, ruleset.catalogue)
+        session.add(record)
+        session.flush()
+        assessment = assess(ruleset, known, [past for _, past in earlier])
+        versions.keep(session, ruleset, at)
+        session.add(
+            AssessmentRecord(
+                report_id=record.id,
+                ruleset_hash=ruleset.hash,
+                urgency=assessment.urgency,
+                body=assessment.to_bytes(),
+                history=[str(report_id) for report_id, _ in earlier],
+                made_at=at,
+            )
+        )
+        alerts.add_finding(session, ruleset, patient, assessment, AlertKind.REPORT, record.id, at)
+        session.execute(delete(ReportDraft).where(ReportDraft.person_id == reporter.id))
+        audit.record(session, "report_submitted", by=reporter, patient=patient, subject=str(record.id), at=at)
+    return record
+
+
+def reassess(session: Session, report_id: UUID) -> Reassessment:
+    """Judge a stored report again by the ruleset of its day and the reports it looked at. Raises LookupError."""
+    record = session.get(ReportRecord, report_id)
+    if record is None:
+        raise LookupError(str(report_id))
+    ruleset = versions.by_hash(session, record.assessment.ruleset_hash)
+    earlier = [session.get_one(ReportRecord, UUID(past)) for past in record.assessment.history]
+    again = assess(
+        ruleset, history.read(record, ruleset.catalogue), [history.read(past, ruleset.catalogue) for past in earlier]
+    )
+    return Reassessment(record.assessment.body, again.to_bytes())
