@@ -199,3 +199,13 @@ def walk(condition: Condition) -> Iterator[Condition]:
 def leaves(condition: Condition) -> Iterator[Condition]:
     """The parts that look at a report."""
     return (part for part in walk(condition) if not isinstance(part, All | Any | AtLeast))
+
+
+def way_to_leaves(condition: Condition, way: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Where each of `leaves` stands inside the condition as it is written, in the same order: ("all", 0, "any", 1)."""
+    if not isinstance(condition, All | Any | AtLeast):
+        yield way
+        return
+    key = {All: "all", Any: "any", AtLeast: "of"}[type(condition)]
+    for number, part in enumerate(condition.of):
+        yield from way_to_leaves(part, (*way, key, number))

@@ -1,27 +1,25 @@
 """Rule files → a ruleset, or every mistake in them at once, each with file, line and column.
 
-pydantic says whether an entry has the right keys and kinds of values, `written` reads the conditions, and this module
-looks up what names something elsewhere: sources, passages, groups, therapies.
+`tree` reads the text, `entries` says which keys an entry has, `written` reads the conditions, and this module looks up
+what names something elsewhere: symptoms, therapies, sources, passages, groups.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.tokens import AliasToken, AnchorToken
+from pydantic import ValidationError
 
 from triage.rules.catalogue import (
+    MEASURED,
     SEVERITY_CODES,
     Asked,
     Catalogue,
@@ -33,7 +31,20 @@ from triage.rules.catalogue import (
     Therapy,
     Window,
 )
-from triage.rules.conditions import Together
+from triage.rules.conditions import ANY_SYMPTOM, Together, way_to_leaves
+from triage.rules.entries import (
+    AppliesForm,
+    CatalogueForm,
+    Form,
+    FormT,
+    GroupForm,
+    ResponseForm,
+    RuleForm,
+    SourceForm,
+    SymptomForm,
+    TherapyForm,
+    words_at,
+)
 from triage.rules.report import BadReport, from_data, nearest
 from triage.rules.ruleset import (
     JUDGMENT,
@@ -47,12 +58,18 @@ from triage.rules.ruleset import (
     Ruleset,
     Source,
 )
+from triage.rules.tree import MOST_CHARACTERS, Loc, Tree, read_tree
 from triage.rules.urgency import URGENCY_CODES, Urgency
 from triage.rules.wording import PLACEHOLDERS
-from triage.rules.written import ConditionReader, Loc, read_span, read_window
+from triage.rules.written import ConditionReader, read_span, read_window
 
 CATALOGUE, SOURCES, RESPONSE = "catalogue.yaml", "sources.yaml", "response.yaml"
-MOST_CHARACTERS = 262_144
+
+CASE_KEYS = ("name", "history", "silent_for")
+"""What a case may hold beside the data of a report."""
+
+OTHER_SIGNS = ("temperature", "thinking_check", "silence", *MEASURED, "fever_reducer_taken", "on_steroids")
+"""What a passage may name beside symptoms; no symptom may have one of these codes."""
 
 
 @dataclass(frozen=True)
@@ -76,271 +93,83 @@ class RuleFileErrors(ValueError):
 
 def load(folder: Path) -> Ruleset:
     """The ruleset of a folder of .yaml files. Raises RuleFileErrors."""
-    files = sorted(path for path in folder.glob("*.yaml") if path.is_file()) if folder.is_dir() else []
     shown = os.path.relpath(folder) if folder.is_absolute() else str(folder)
     if shown.startswith(".."):
         shown = str(folder)
-    if not files:
-        raise RuleFileErrors([RuleError(Place(shown, 1, 1), "no rule files here: a folder with .yaml files is needed")])
-    texts: dict[str, str] = {}
-    errors: list[RuleError] = []
-    for path in files:
-        try:
-            texts[f"{shown}/{path.name}"] = path.read_bytes().decode("utf-8-sig")
-        except UnicodeDecodeError:
-            errors.append(RuleError(Place(f"{shown}/{path.name}", 1, 1), "is not written in UTF-8"))
-        except OSError as error:
-            errors.append(RuleError(Place(f"{shown}/{path.name}", 1, 1), f"cannot be read: {error.strerror}"))
-    if errors:
-        raise RuleFileErrors(errors)
-    return load_texts(texts)
+    loader = _Loader()
+    if not folder.is_dir():
+        there = "this is a file; name the folder it lies in" if folder.exists() else "there is no such folder"
+        loader.errors.append(RuleError(Place(shown, 1, 1), there))
+        raise RuleFileErrors(loader.errors)
+    trees = {}
+    for path in sorted(folder.iterdir()):
+        name = path.name if shown == "." else f"{shown}/{path.name}"
+        if path.suffix == ".yaml" and not path.name.startswith("."):
+            trees[name] = loader.read(name, path)
+        elif path.suffix.lower() in (".yml", ".yaml"):
+            loader.errors.append(RuleError(Place(name, 1, 1), "would not be read: its name must end in .yaml"))
+    return loader.ruleset(trees, shown)
 
 
 def load_texts(files: Mapping[str, str]) -> Ruleset:
     """The ruleset of those texts, by file name. Raises RuleFileErrors."""
     loader = _Loader()
-    trees = {name: loader.parse(name, text) for name, text in files.items()}
-    return loader.ruleset(trees)
+    trees = {name: read_tree(name, text, loader.add) for name, text in files.items()}
+    return loader.ruleset(trees, os.path.dirname(next(iter(trees), "")))
 
 
 def from_document(document: str) -> Ruleset:
     """The ruleset again from its canonical JSON document: same hash, same judgments. Raises RuleFileErrors."""
-    data = json.loads(document)
-    trees = {name: _File(name, data[key]) for name, key in ((CATALOGUE, "catalogue"), (SOURCES, "sources"))}
-    trees[RESPONSE] = _File(RESPONSE, data["response"])
-    trees["rules.yaml"] = _File("rules.yaml", data["rules"])
-    return _Loader().ruleset(trees)
+    loader = _Loader()
+    names = {"catalogue": CATALOGUE, "sources": SOURCES, "response": RESPONSE, "rules": "rules.yaml"}
+    try:
+        data = json.loads(document)
+        trees = {name: Tree(name, data[key]) for key, name in names.items()}
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        loader.add(Place("document", 1, 1), f"is no document of a ruleset ({type(error).__name__})")
+        raise RuleFileErrors(loader.errors) from None
+    return loader.ruleset(trees, "")
 
-
-# --- what an entry looks like -----------------------------------------------------------------------------------------
-
-
-class _Form(BaseModel):
-    """The written form of something: unknown keys and wrong kinds of values are mistakes."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-_FormT = TypeVar("_FormT", bound=_Form)
-
-
-class _SnomedForm(_Form):
-    code: str
-    display: str
-
-
-class _DangerForm(_Form):
-    question: str
-    about: str
-    means: Literal["mild", "moderate", "severe", "very_severe"]
-
-
-class _SymptomForm(_Form):
-    code: str
-    scale: Literal["severity", "presence"]
-    label: str
-    question: str
-    about: str
-    group: str
-    asked: Literal["start", "danger", "daily", "more", "caregiver"]
-    hint: str = ""
-    daily_for: list[str] = []
-    danger_question: _DangerForm | None = None
-    snomed: _SnomedForm | None = None
-
-
-class _TherapyForm(_Form):
-    code: str
-    label: str
-    about: str = ""
-    products: list[str] = []
-    early: str | None = None
-    daily_report: str | None = None
-
-
-class _GroupForm(_Form):
-    code: str
-    label: str
-
-
-class _SeveritiesForm(_Form):
-    mild: str
-    moderate: str
-    severe: str
-    very_severe: str
-
-
-class _CatalogueForm(_Form):
-    groups: list[_GroupForm]
-    severities: _SeveritiesForm
-    symptoms: list[_SymptomForm]
-    therapies: list[_TherapyForm]
-
-
-class _PassageForm(_Form):
-    id: str
-    text: str
-    form: Literal["quote", "summary"]
-    signs: list[str] = []
-
-
-class _SourceForm(_Form):
-    key: str
-    title: str
-    address: str
-    read_on: date | str
-    kind: Literal["label", "guideline", "paper", "leaflet", "page", "tool"]
-    passages: list[_PassageForm]
-    publisher: str = ""
-
-
-class _ByUrgencyForm(_Form):
-    emergency: str
-    urgent: str
-    soon: str
-
-
-class _NextReportForm(_ByUrgencyForm):
-    routine: str
-
-
-class _SilenceForm(_Form):
-    grace: str
-
-
-class _ResponseForm(_Form):
-    acknowledge_within: _ByUrgencyForm
-    next_report: _NextReportForm
-    silence: _SilenceForm
-
-
-class _AppliesForm(_Form):
-    therapies: list[str] | None = None
-    window: str | None = None
-    days: str | None = None
-
-
-class _CasesForm(_Form):
-    fires: list[dict[str, Any]]
-    stays_quiet: list[dict[str, Any]]
-
-
-class _RuleForm(_Form):
-    id: str
-    title: str
-    urgency: str
-    when: Any
-    why: str
-    advice: str
-    source: str
-    applies_to: _AppliesForm = _AppliesForm()
-    passage: str | None = None
-    more_sources: list[str] = []
-    reasoning: str = ""
-    cases: _CasesForm
-
-
-# --- places -----------------------------------------------------------------------------------------------------------
-
-
-class _File:
-    """A parsed file: its tree as plain data, and where each part of it stands."""
-
-    def __init__(self, name: str, tree: Any, marked: Any = None) -> None:
-        self.name = name
-        self.tree = tree
-        self.marked = marked
-
-    def place(self, loc: Loc, *, key: bool = False) -> Place:
-        """Where `loc` stands: its value, or its key with `key`; the nearest part there is when it is missing."""
-        node, line, column = self.marked, 1, 1
-        for number, step in enumerate(loc):
-            last = number == len(loc) - 1
-            if isinstance(node, CommentedMap):
-                if step not in node:
-                    return Place(self.name, node.lc.line + 1, node.lc.col + 1)
-                mark = node.lc.data[step]
-                inside = isinstance(node[step], CommentedMap | CommentedSeq)
-                at_key = (last and key) or inside
-                line, column = (mark[0], mark[1]) if at_key else (mark[2], mark[3])
-                line, column = line + 1, column + 1
-                node = node[step]
-            elif isinstance(node, CommentedSeq) and isinstance(step, int) and step < len(node):
-                line, column = node.lc.data[step][0] + 1, node.lc.data[step][1] + 1
-                node = node[step]
-            else:
-                break
-        return Place(self.name, line, column)
-
-
-def _plain(node: Any) -> Any:
-    """The tree without ruamel's own types. Keys become text: only text keys are known anywhere."""
-    if isinstance(node, Mapping):
-        return {key if isinstance(key, str) else str(key): _plain(value) for key, value in node.items()}
-    if isinstance(node, list):
-        return [_plain(value) for value in node]
-    if isinstance(node, bool) or node is None or isinstance(node, date):
-        return node
-    if isinstance(node, int):
-        return int(node)
-    if isinstance(node, float):
-        return float(node)
-    return str(node)
-
-
-# --- loading ----------------------------------------------------------------------------------------------------------
 
 _UNDERSTOOD = {
     "missing": "“{field}” is missing",
-    "string_type": "must be text; put it in quotes if it looks like a number or a date",
-    "int_type": "must be a whole number",
+    "string_type": "must be text; put it in quotes if it looks like a number",
     "list_type": "must be a list, each entry on a line of its own with a dash before it",
     "dict_type": "must be keys with values, for example {days_since_therapy: 5}",
     "model_type": "must be keys with values",
     "model_attributes_type": "must be keys with values",
-    "bool_type": "must be true or false",
 }
 
 
 class _Loader:
+    """Reads the files one after the other; what cannot be read is noted and stood in for, so that the rest is read."""
+
     def __init__(self) -> None:
         self.errors: list[RuleError] = []
+        self.places: dict[Loc, Place] = {}
 
-    def note(self, file: _File, loc: Loc, message: str, *, key: bool = False) -> None:
-        self.errors.append(RuleError(file.place(loc, key=key), message))
+    def add(self, place: Place, message: str) -> None:
+        """Notes a mistake; the middle of a very long message, which quotes a very long word, is left out."""
+        self.errors.append(RuleError(place, message if len(message) <= 400 else f"{message[:200]} … {message[-150:]}"))
 
-    # --- YAML
+    def note(self, file: Tree, loc: Loc, message: str, *, key: bool = False) -> None:
+        self.add(file.place(loc, key=key), message)
 
-    def parse(self, name: str, text: str) -> _File:
-        """The tree of a YAML text; an empty one, with the mistake noted, when it cannot be read."""
-        if len(text) > MOST_CHARACTERS:
-            self.errors.append(RuleError(Place(name, 1, 1), f"is larger than {MOST_CHARACTERS // 1024} KB"))
-            return _File(name, None)
-        yaml = YAML(typ="rt")
+    def read(self, name: str, path: Path) -> Tree:
+        """The tree of a file."""
         try:
-            for token in yaml.scan(text):
-                if isinstance(token, AnchorToken | AliasToken):
-                    mark = token.start_mark
-                    message = (
-                        "anchors (&) and aliases (*) are not allowed: write it out, so that each rule can be read alone"
-                    )
-                    self.errors.append(RuleError(Place(name, mark.line + 1, mark.column + 1), message))
-                    return _File(name, None)
-            marked = YAML(typ="rt").load(text)
-        except MarkedYAMLError as error:
-            at = error.problem_mark or error.context_mark
-            place = Place(name, at.line + 1, at.column + 1) if at else Place(name, 1, 1)
-            problem = " ".join(str(part) for part in (error.context, error.problem) if part)
-            self.errors.append(RuleError(place, f"this is no YAML: {problem}"))
-            return _File(name, None)
-        except (YAMLError, ValueError, RecursionError, AttributeError, TypeError, KeyError, IndexError) as error:
-            self.errors.append(RuleError(Place(name, 1, 1), f"this is no YAML: {type(error).__name__}"))
-            return _File(name, None)
-        return _File(name, _plain(marked), marked)
+            if path.stat().st_size <= 4 * MOST_CHARACTERS:
+                return read_tree(name, path.read_bytes().decode("utf-8-sig"), self.add)
+            self.add(Place(name, 1, 1), f"is larger than {MOST_CHARACTERS // 1024} KB: divide it into several files")
+        except UnicodeDecodeError:
+            self.add(Place(name, 1, 1), "is not written in UTF-8")
+        except OSError as error:
+            self.add(Place(name, 1, 1), f"cannot be read: {error.strerror}")
+        return Tree(name, readable=False)
 
     # --- forms
 
-    def form(self, kind: type[_FormT], file: _File, loc: Loc, data: Any) -> _FormT | None:
+    def form(self, kind: type[FormT], file: Tree, loc: Loc, data: Any) -> FormT | None:
         """The entry in that form, or None with every mistake noted."""
         try:
             return kind.model_validate(data)
@@ -349,11 +178,11 @@ class _Loader:
                 self._note_form(kind, file, loc, found)
             return None
 
-    def _note_form(self, kind: type[_Form], file: _File, loc: Loc, found: Mapping[str, Any]) -> None:
+    def _note_form(self, kind: type[Form], file: Tree, loc: Loc, found: Mapping[str, Any]) -> None:
         inner = tuple(found["loc"])
         field = str(inner[-1]) if inner else ""
         if found["type"] == "extra_forbidden":
-            message = f"unknown word “{field}”{nearest(field, _words_at(kind, inner[:-1]))}"
+            message = f"unknown word “{field}”{nearest(field, words_at(kind, inner[:-1]))}"
             self.note(file, (*loc, *inner), message, key=True)
         elif found["type"] == "literal_error":
             words = [word.strip("' ") for word in found["ctx"]["expected"].replace(" or ", ",").split(",")]
@@ -363,59 +192,66 @@ class _Loader:
             message = _UNDERSTOOD.get(found["type"], found["msg"])
             self.note(file, (*loc, *inner), message.replace("{field}", field))
 
-    def entries(self, file: _File, loc: Loc, data: Any, what: str) -> list[Any]:
-        """The list there; a mistake and nothing when it is none."""
-        if isinstance(data, list):
+    def entries(self, file: Tree, loc: Loc, data: Any, what: str) -> list[Any]:
+        """The list there, with something in it; a mistake and nothing when it is none."""
+        if isinstance(data, list) and data:
             return data
-        if data is not None or not self.errors:
+        if file.readable:
             self.note(file, loc, f"must be a list of {what}, each beginning with a dash")
         return []
 
-    def text(self, file: _File, loc: Loc, value: str) -> str:
+    def text(self, file: Tree, loc: Loc, value: str) -> str:
         """The text, which must say something."""
         if not value.strip():
             self.note(file, loc, f"“{loc[-1]}” is empty")
         return value.strip()
 
-    def known(self, file: _File, loc: Loc, word: str, words: Iterable[str], what: str) -> bool:
-        """Whether `word` is one of `words`; a mistake with the nearest one when not."""
+    def known(self, file: Tree, loc: Loc, word: str, words: Iterable[str], what: str) -> bool:
+        """Whether `word` is one of `words`; a mistake with the nearest one when not. Without any words, the file that
+        should name them could not be read, which is said there."""
         words = list(words)
-        if word in words:
-            return True
-        self.note(file, loc, f'unknown {what} "{word}"{nearest(word, words)}')
-        return False
+        if word not in words and words:
+            self.note(file, loc, f'unknown {what} "{word}"{nearest(word, words)}')
+        return word in words
+
+    def unique(self, file: Tree, loc: Loc, code: str, what: str) -> None:
+        """Notes a second thing of the same name, wherever the first is."""
+        here = file.place(loc)
+        first = self.places.setdefault((what, code), here)
+        if first is not here:
+            self.add(here, f'the {what} "{code}" is taken, at {first}')
 
     # --- the whole
 
-    def ruleset(self, trees: Mapping[str, _File]) -> Ruleset:
+    def ruleset(self, trees: Mapping[str, Tree], folder: str) -> Ruleset:
+        """The ruleset of those files. Raises RuleFileErrors."""
         by_base = {Path(name).name: file for name, file in trees.items()}
-        folder = os.path.dirname(next(iter(trees), ""))
         for base in (CATALOGUE, SOURCES, RESPONSE):
             if base not in by_base:
-                name = f"{folder}/{base}" if folder else base
-                self.errors.append(RuleError(Place(name, 1, 1), "this file is missing"))
-                by_base[base] = _File(name, None)
-        rule_files = [file for base, file in by_base.items() if base not in (CATALOGUE, SOURCES, RESPONSE)]
+                missing = f"{folder}/{base}" if folder not in ("", ".") else base
+                self.add(Place(missing, 1, 1), "this file is missing")
+                by_base[base] = Tree(missing, readable=False)
         catalogue = self.catalogue(by_base[CATALOGUE])
         sources = self.sources(by_base[SOURCES], catalogue)
         response = self.response(by_base[RESPONSE])
         rules: list[Rule] = []
         written: list[Any] = []
-        for file in rule_files:
-            for number, entry in enumerate(self.entries(file, (), file.tree, "rules")):
+        for name, file in trees.items():
+            if Path(name).name in (CATALOGUE, SOURCES, RESPONSE):
+                continue
+            for number, entry in enumerate(self.entries(file, (), file.data, "rules")):
                 rule = self.rule(file, (number,), entry, catalogue, sources)
                 if rule is not None:
                     rules.append(rule)
                     written.append(entry)
-        self._no_doubles(rules)
         if not rules and not self.errors:
-            self.errors.append(RuleError(Place(folder or CATALOGUE, 1, 1), "there is no rule in these files"))
+            self.add(Place(folder or ".", 1, 1), "there is no rule in these files")
         if self.errors or response is None:
             raise RuleFileErrors(self.errors)
         document = {
-            "catalogue": by_base[CATALOGUE].tree,
-            "sources": by_base[SOURCES].tree,
-            "response": by_base[RESPONSE].tree,
+            "catalogue": by_base[CATALOGUE].data,
+            "sources": by_base[SOURCES].data,
+            "response": by_base[RESPONSE].data,
             "rules": sorted(written, key=lambda entry: str(entry["id"])),
         }
         return Ruleset(
@@ -423,63 +259,87 @@ class _Loader:
             rules=tuple(sorted(rules, key=lambda rule: rule.id)),
             sources=MappingProxyType(sources),
             response=response,
-            document=json.dumps(
-                document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=_date_text
-            ),
+            document=json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False),
+            places=MappingProxyType(self.places),
         )
-
-    def _no_doubles(self, rules: list[Rule]) -> None:
-        first: dict[str, Rule] = {}
-        for rule in rules:
-            if rule.id in first:
-                message = f'the id "{rule.id}" is taken by the rule at {first[rule.id].place}'
-                self.errors.append(RuleError(rule.place, message))
-            first.setdefault(rule.id, rule)
 
     # --- catalogue
 
-    def catalogue(self, file: _File) -> Catalogue:
-        form = self.form(_CatalogueForm, file, (), file.tree) if file.tree is not None else None
-        if form is None:
-            if not self.errors:
-                self.note(file, (), "is empty")
-            return Catalogue({}, {})
-        groups = {group.code: group.label for group in form.groups}
-        therapies: dict[str, Therapy] = {}
-        for number, written in enumerate(form.therapies):
-            loc: Loc = ("therapies", number)
-            self._unique(file, (*loc, "code"), written.code, therapies)
-            early = self._window(file, (*loc, "early"), written.early)
-            daily = self._window(file, (*loc, "daily_report"), written.daily_report)
-            therapies[written.code] = Therapy(
-                written.code, written.label, written.about, tuple(written.products), early, daily
-            )
+    def catalogue(self, file: Tree) -> Catalogue:
+        """The catalogue; empty when there is none to read. An entry with mistakes still lends its code."""
+        form = self.form(CatalogueForm, file, (), file.data) if file.readable else None
+        data = file.data if isinstance(file.data, dict) else {}
+        groups = self.groups(file, data)
+        therapies = self.therapies(file, data)
         symptoms: dict[str, Symptom] = {}
-        for number, entry in enumerate(form.symptoms):
-            loc = ("symptoms", number)
-            self._unique(file, (*loc, "code"), entry.code, symptoms)
-            self.known(file, (*loc, "group"), entry.group, groups, "group")
-            for place, code in enumerate(entry.daily_for):
+        for number, entry in enumerate(self._listed(file, data, "symptoms")):
+            loc: Loc = ("symptoms", number)
+            one = self.form(SymptomForm, file, loc, entry)
+            if one is None:
+                for code in _code_of(entry, "code"):
+                    scale = Scale.PRESENCE if entry.get("scale") == "presence" else Scale.SEVERITY
+                    symptoms.setdefault(code, Symptom(code, scale, code, "", "", "", Asked.DAILY))
+                continue
+            self._code(file, (*loc, "code"), one.code, "symptom")
+            for key in ("label", "question", "about"):
+                self.text(file, (*loc, key), getattr(one, key))
+            self.known(file, (*loc, "group"), one.group, groups, "group")
+            for place, code in enumerate(one.daily_for):
                 self.known(file, (*loc, "daily_for", place), code, therapies, "therapy")
-            if entry.danger_question and entry.scale == "presence":
+            if one.danger_question and one.scale == "presence":
                 self.note(
                     file, (*loc, "danger_question"), "only a symptom answered by severity needs a danger question"
                 )
-            symptoms[entry.code] = _symptom(entry)
+            if one.snomed and not snomed_is_whole(one.snomed.code):
+                self.note(file, (*loc, "snomed", "code"), f"“{one.snomed.code}” is no SNOMED code: a digit is wrong")
+            symptoms.setdefault(one.code, _symptom(one))
+        levels = {code: getattr(form.severities, code) for code in SEVERITY_CODES[1:]} if form else {}
         return Catalogue(
             symptoms=MappingProxyType(symptoms),
             therapies=MappingProxyType(therapies),
             groups=MappingProxyType(groups),
-            severities=MappingProxyType({code: getattr(form.severities, code) for code in SEVERITY_CODES[1:]}),
+            severities=MappingProxyType(levels),
         )
 
-    def _unique(self, file: _File, loc: Loc, code: str, seen: Mapping[str, Any]) -> None:
-        if code in seen:
-            self.note(file, loc, f'the code "{code}" stands twice')
-        if not code.replace("_", "").isalnum() or code != code.lower() or code == "any":
-            self.note(file, loc, f'"{code}" is no code: lower-case letters, digits and _ only, and not “any”')
+    def _listed(self, file: Tree, data: Mapping[str, Any], key: str) -> list[Any]:
+        written = data.get(key)
+        if written == []:
+            self.note(file, (key,), f"“{key}” is empty")
+        return written if isinstance(written, list) else []
 
-    def _window(self, file: _File, loc: Loc, text: str | None) -> Window | None:
+    def groups(self, file: Tree, data: Mapping[str, Any]) -> dict[str, str]:
+        groups: dict[str, str] = {}
+        for number, entry in enumerate(self._listed(file, data, "groups")):
+            one = self.form(GroupForm, file, ("groups", number), entry)
+            if one is not None:
+                self._code(file, ("groups", number, "code"), one.code, "group")
+            groups.update({code: one.label if one else "" for code in _code_of(entry, "code") if code not in groups})
+        return groups
+
+    def therapies(self, file: Tree, data: Mapping[str, Any]) -> dict[str, Therapy]:
+        therapies: dict[str, Therapy] = {}
+        for number, entry in enumerate(self._listed(file, data, "therapies")):
+            loc: Loc = ("therapies", number)
+            one = self.form(TherapyForm, file, loc, entry)
+            if one is None:
+                for code in _code_of(entry, "code"):
+                    # As if it had an early window: what could not be read brings no second mistake.
+                    therapies.setdefault(code, Therapy(code, code, early=Window(0, None)))
+                continue
+            self._code(file, (*loc, "code"), one.code, "therapy")
+            early = self._window(file, (*loc, "early"), one.early)
+            daily = self._window(file, (*loc, "daily_report"), one.daily_report)
+            therapies.setdefault(one.code, Therapy(one.code, one.label, one.about, tuple(one.products), early, daily))
+        return therapies
+
+    def _code(self, file: Tree, loc: Loc, code: str, what: str) -> None:
+        self.unique(file, loc, code, what)
+        if not re.fullmatch(r"[a-z][a-z0-9_]*", code):
+            self.note(file, loc, f"“{code}” is no code: lower-case letters, digits and _ only, a letter first")
+        elif what == "symptom" and code in (ANY_SYMPTOM, *OTHER_SIGNS):
+            self.note(file, loc, f"“{code}” has a meaning of its own in the language: choose another code")
+
+    def _window(self, file: Tree, loc: Loc, text: str | None) -> Window | None:
         if text is None:
             return None
         window = read_window(text)
@@ -489,66 +349,74 @@ class _Loader:
 
     # --- sources
 
-    def sources(self, file: _File, catalogue: Catalogue) -> dict[str, Source]:
+    def sources(self, file: Tree, catalogue: Catalogue) -> dict[str, Source]:
         sources: dict[str, Source] = {}
-        signs = (*catalogue.symptoms, *_OTHER_SIGNS)
-        for number, entry in enumerate(self.entries(file, (), file.tree, "sources")):
-            form = self.form(_SourceForm, file, (number,), entry)
+        signs = (*catalogue.symptoms, *OTHER_SIGNS) if catalogue.symptoms else ()
+        for number, entry in enumerate(self.entries(file, (), file.data, "sources")):
+            form = self.form(SourceForm, file, (number,), entry)
             if form is None:
+                for key in _code_of(entry, "key"):
+                    sources.setdefault(key, _stand_in(key, entry.get("passages")))
                 continue
-            if form.key in sources or form.key == JUDGMENT:
-                self.note(file, (number, "key"), f'the key "{form.key}" is taken')
+            self.unique(file, (number, "key"), form.key, "source")
+            if not _is_id(form.key) or form.key == JUDGMENT:
+                self.note(file, (number, "key"), _NO_ID.format(form.key))
             passages: dict[str, Passage] = {}
             for place, passage in enumerate(form.passages):
                 loc: Loc = (number, "passages", place)
-                if passage.id in passages:
-                    self.note(file, (*loc, "id"), f'the passage "{passage.id}" stands twice')
+                self.unique(file, (*loc, "id"), f"{form.key}/{passage.id}", "passage")
+                if not _is_id(passage.id):
+                    self.note(file, (*loc, "id"), _NO_ID.format(passage.id))
                 for sign, code in enumerate(passage.signs):
-                    if catalogue.symptoms:
-                        self.known(file, (*loc, "signs", sign), code, signs, "sign")
+                    self.known(file, (*loc, "signs", sign), code, signs, "sign")
                 text = self.text(file, (*loc, "text"), passage.text)
-                passages[passage.id] = Passage(passage.id, text, passage.form, tuple(passage.signs))
+                passages.setdefault(passage.id, Passage(passage.id, text, passage.form, tuple(passage.signs)))
             if not passages:
                 self.note(file, (number, "passages"), "a source needs the passage that was read")
-            read_on = self._date(file, (number, "read_on"), form.read_on)
-            sources[form.key] = Source(
-                form.key, form.title, form.address, read_on, form.kind, MappingProxyType(passages), form.publisher
+            source = Source(
+                key=form.key,
+                title=self.text(file, (number, "title"), form.title),
+                address=self.text(file, (number, "address"), form.address),
+                read_on=self._date(file, (number, "read_on"), form.read_on),
+                kind=form.kind,
+                passages=MappingProxyType(passages),
+                publisher=form.publisher,
             )
+            sources.setdefault(form.key, source)
         return sources
 
-    def _date(self, file: _File, loc: Loc, written: date | str) -> date:
-        if isinstance(written, date):
-            return written
+    def _date(self, file: Tree, loc: Loc, written: str) -> date:
         try:
-            return date.fromisoformat(written)
+            if re.fullmatch(r"\d{4}-\d\d-\d\d", written):
+                return date.fromisoformat(written)
         except ValueError:
-            self.note(file, loc, f"“{written}” is no date; write for example 2026-11-01")
-            return date.min
+            pass
+        self.note(file, loc, f"“{written}” is no date; write for example 2026-11-01")
+        return date.min
 
     # --- response
 
-    def response(self, file: _File) -> Response | None:
-        form = self.form(_ResponseForm, file, (), file.tree) if file.tree is not None else None
+    def response(self, file: Tree) -> Response | None:
+        form = self.form(ResponseForm, file, (), file.data) if file.readable else None
         if form is None:
-            if not self.errors:
-                self.note(file, (), "is empty")
             return None
         spans: dict[Urgency, timedelta] = {}
         for urgency in (Urgency.EMERGENCY, Urgency.URGENT, Urgency.SOON):
-            span = self._span(
-                file, ("acknowledge_within", urgency.code), getattr(form.acknowledge_within, urgency.code)
-            )
-            spans[urgency] = span or timedelta(minutes=1)
-        if not self.errors and not spans[Urgency.EMERGENCY] <= spans[Urgency.URGENT] <= spans[Urgency.SOON]:
-            self.note(file, ("acknowledge_within",), "what is more urgent must not be allowed to wait longer")
+            loc: Loc = ("acknowledge_within", urgency.code)
+            span = self._span(file, loc, getattr(form.acknowledge_within, urgency.code))
+            if span is None:
+                continue
+            if spans and span < max(spans.values()):
+                self.note(file, loc, "what is more urgent must not be allowed to wait longer")
+            spans[urgency] = span
+        told = {
+            urgency: self.text(file, ("next_report", urgency.code), getattr(form.next_report, urgency.code))
+            for urgency in Urgency
+        }
         grace = self._span(file, ("silence", "grace"), form.silence.grace)
-        return Response(
-            acknowledge_within=MappingProxyType(spans),
-            next_report=MappingProxyType({urgency: getattr(form.next_report, urgency.code) for urgency in Urgency}),
-            silence_grace=grace or timedelta(),
-        )
+        return Response(MappingProxyType(spans), MappingProxyType(told), grace or timedelta())
 
-    def _span(self, file: _File, loc: Loc, text: str) -> timedelta | None:
+    def _span(self, file: Tree, loc: Loc, text: str) -> timedelta | None:
         span = read_span(text)
         if span is None:
             self.note(file, loc, f"“{text}” is no span of time; write for example “5 min”, “24 h” or “2 d”")
@@ -556,22 +424,30 @@ class _Loader:
 
     # --- rules
 
-    def rule(
-        self, file: _File, loc: Loc, data: Any, catalogue: Catalogue, sources: Mapping[str, Source]
-    ) -> Rule | None:
+    def rule(self, file: Tree, loc: Loc, data: Any, catalogue: Catalogue, sources: Mapping[str, Source]) -> Rule | None:
+        """The rule written there, or None with its mistakes noted."""
         before = len(self.errors)
-        form = self.form(_RuleForm, file, loc, data)
-        reader = ConditionReader(catalogue, lambda at, message: self.note(file, at, message))
-        written = data.get("when") if isinstance(data, Mapping) else None
+        form = self.form(RuleForm, file, loc, data)
+        entry: Mapping[str, Any] = data if isinstance(data, dict) else {}
+        applies = entry.get("applies_to")
+        for at, inside in (((), entry), (("applies_to",), applies if isinstance(applies, dict) else {})):
+            for key in ("when", "passage", "therapies", "window", "days"):
+                if key in inside and inside[key] is None:
+                    self.note(file, (*loc, *at, key), f"“{key}” is empty: write what it should be, or leave it out")
         # Read even when the form is wrong, so that mistakes in both are found at once.
-        when = reader.read(written, (*loc, "when"), whole=True) if written is not None else None
+        reader = ConditionReader(catalogue, lambda at, message: self.note(file, at, message))
+        when = reader.read(entry["when"], (*loc, "when"), whole=True) if entry.get("when") is not None else None
+        for name in _code_of(entry, "id"):
+            self.unique(file, (*loc, "id"), name, "id")
         if form is None:
             return None
-        if not form.id.replace("-", "").isalnum() or form.id != form.id.lower():
-            self.note(file, (*loc, "id"), f'"{form.id}" is no id: lower-case letters, digits and dashes only')
+        if not _is_id(form.id):
+            self.note(file, (*loc, "id"), _NO_ID.format(form.id))
         urgency = Urgency.ROUTINE
         if self.known(file, (*loc, "urgency"), form.urgency, URGENCY_CODES, "urgency"):
             urgency = Urgency.from_code(form.urgency)
+            if isinstance(when, Together) and when.of >= urgency:
+                self.note(file, (*loc, "urgency"), f"must be higher than the “{when.of.code}” it is made of")
         for name in ("title", "why", "advice"):
             self.text(file, (*loc, name), getattr(form, name))
         self._placeholders(file, (*loc, "advice"), form.advice)
@@ -581,11 +457,11 @@ class _Loader:
             self.note(
                 file, (*loc, "source"), "a judgment needs its “reasoning”, so that clinicians see what they approve"
             )
-        if isinstance(when, Together) and when.of >= urgency:
-            self.note(file, (*loc, "urgency"), f"must be higher than the “{when.of.code}” it is made of")
         cases = self._cases(file, (*loc, "cases"), form, catalogue)
         if when is None or len(self.errors) > before:
             return None
+        for way in way_to_leaves(when):
+            self.places["when", form.id, *way] = file.place((*loc, "when", *way))
         return Rule(
             id=form.id,
             title=form.title.strip(),
@@ -601,32 +477,32 @@ class _Loader:
             place=file.place((*loc, "id")),
         )
 
-    def _placeholders(self, file: _File, loc: Loc, advice: str) -> None:
+    def _placeholders(self, file: Tree, loc: Loc, advice: str) -> None:
         rest = advice
         for name in PLACEHOLDERS:
             rest = rest.replace("{" + name + "}", "")
         if "{" in rest or "}" in rest:
             names = " and ".join("{" + name + "}" for name in PLACEHOLDERS)
-            self.note(file, loc, f"only {names} may stand in braces")
+            found = re.search(r"\{(\w*)\}", rest)
+            near = nearest(found[1], PLACEHOLDERS) if found else ""
+            self.note(file, loc, f"only {names} may stand in braces{near}")
 
-    def _applies_to(self, file: _File, loc: Loc, form: _AppliesForm, catalogue: Catalogue) -> AppliesTo:
-        if form.therapies is not None and not form.therapies:
+    def _applies_to(self, file: Tree, loc: Loc, form: AppliesForm, catalogue: Catalogue) -> AppliesTo:
+        if form.therapies == []:
             self.note(file, (*loc, "therapies"), "name at least one therapy, or leave “therapies” out for everybody")
-        for number, code in enumerate((form.therapies or ()) if catalogue.therapies else ()):
-            self.known(file, (*loc, "therapies", number), code, catalogue.therapies, "therapy")
+        for number, code in enumerate(form.therapies or ()):
+            at: Loc = (*loc, "therapies", number)
+            known = self.known(file, at, code, catalogue.therapies, "therapy")
+            if known and form.window == "early" and catalogue.therapies[code].early is None:
+                self.note(file, at, f"“{code}” has no early window in the catalogue: name the “days” instead")
         if form.window is not None:
             self.known(file, (*loc, "window"), form.window, ["early"], "window")
             if form.days is not None:
                 self.note(file, (*loc, "days"), "“window” and “days” exclude each other")
-            chosen = form.therapies if form.therapies is not None else list(catalogue.therapies)
-            if catalogue.therapies and not any(
-                catalogue.therapies[code].early for code in chosen if code in catalogue.therapies
-            ):
-                self.note(file, (*loc, "window"), "none of these therapies has an early window in the catalogue")
         therapies = frozenset(form.therapies) if form.therapies is not None else None
         return AppliesTo(therapies, form.window is not None, self._window(file, (*loc, "days"), form.days))
 
-    def _citations(self, file: _File, loc: Loc, form: _RuleForm, sources: Mapping[str, Source]) -> list[Citation]:
+    def _citations(self, file: Tree, loc: Loc, form: RuleForm, sources: Mapping[str, Source]) -> list[Citation]:
         found: list[Citation] = []
         if form.source != JUDGMENT:
             found += self._citation(file, (*loc, "source"), form.source, form.passage, sources, (*loc, "passage"))
@@ -639,91 +515,125 @@ class _Loader:
         return found
 
     def _citation(
-        self, file: _File, loc: Loc, key: str, passage: str | None, sources: Mapping[str, Source], at: Loc
+        self, file: Tree, loc: Loc, key: str, passage: str | None, sources: Mapping[str, Source], at: Loc
     ) -> list[Citation]:
-        if not self.known(file, loc, key, [*sources, JUDGMENT], "source") or key == JUDGMENT:
+        words = [*sources, JUDGMENT] if sources and loc[-1] == "source" else sources
+        if not self.known(file, loc, key, words, "source"):
             return []
         passages = sources[key].passages
         if passage is None:
             if len(passages) != 1:
-                self.note(file, loc, f"“{key}” has several passages; name one of {', '.join(passages)}")
+                if passages:
+                    self.note(file, loc, f"“{key}” has several passages; name one of {', '.join(passages)}")
                 return []
             passage = next(iter(passages))
         return [Citation(key, passage)] if self.known(file, at, passage, passages, "passage") else []
 
-    def _cases(self, file: _File, loc: Loc, form: _RuleForm, catalogue: Catalogue) -> list[Case]:
+    def _cases(self, file: Tree, loc: Loc, form: RuleForm, catalogue: Catalogue) -> list[Case]:
         cases: list[Case] = []
         default = form.applies_to.therapies[0] if form.applies_to.therapies else None
         for side, entries in (("fires", form.cases.fires), ("stays_quiet", form.cases.stays_quiet)):
             for number, entry in enumerate(entries):
                 at = (*loc, side, number)
                 data = {"therapy": default, "days_since_therapy": None, **entry}
-                self._case(file, at, data, catalogue)
+                self._case(file, at, data, entry, catalogue)
                 cases.append(Case(data, side == "fires", file.place(at), str(entry.get("name", ""))))
         return cases
 
-    def _case(self, file: _File, loc: Loc, data: Mapping[str, Any], catalogue: Catalogue) -> None:
+    def _case(
+        self, file: Tree, loc: Loc, data: Mapping[str, Any], entry: Mapping[str, Any], catalogue: Catalogue
+    ) -> None:
+        hint = [key for key in entry if key not in CASE_KEYS and nearest(key, CASE_KEYS)]
         report = {key: value for key, value in data.items() if key not in CASE_KEYS}
-        self._case_report(file, loc, report, catalogue)
-        if "silent_for" in data and read_span(data["silent_for"]) is None:
-            self.note(file, (*loc, "silent_for"), f"“{data['silent_for']}” is no span of time; write for example “24h”")
-        history = data.get("history", [])
+        if "therapy" not in entry and report["therapy"] not in catalogue.therapies:
+            report["therapy"] = None  # the mistake is in applies_to, and said there
+        self._case_report(file, loc, report, catalogue, hint)
+        if not isinstance(entry.get("name", ""), str):
+            self.note(file, (*loc, "name"), "must be text")
+        if "silent_for" in entry and read_span(entry["silent_for"]) is None:
+            self.note(
+                file, (*loc, "silent_for"), f"“{entry['silent_for']}” is no span of time; write for example “24h”"
+            )
+        history = entry.get("history", [])
         if not isinstance(history, list):
             self.note(file, (*loc, "history"), "must be a list of earlier reports")
             return
         for number, earlier in enumerate(history):
             at = (*loc, "history", number)
-            hours = earlier.get("hours_before") if isinstance(earlier, Mapping) else None
+            hours = earlier.get("hours_before") if isinstance(earlier, dict) else None
             if isinstance(hours, bool) or not isinstance(hours, int | float) or not 0 < hours < 10_000:
-                self.note(file, at, "an earlier report needs “hours_before: 24” (a number above 0)")
-                continue
-            rest = {key: value for key, value in earlier.items() if key != "hours_before"}
-            self._case_report(file, at, rest, catalogue)
+                self.note(file, (*at, "hours_before"), "an earlier report needs “hours_before: 24” (a number above 0)")
+            if isinstance(earlier, dict):
+                rest = {key: value for key, value in earlier.items() if key != "hours_before"}
+                self._case_report(file, at, rest, catalogue, [])
 
-    def _case_report(self, file: _File, loc: Loc, data: Mapping[str, Any], catalogue: Catalogue) -> None:
-        if not catalogue.symptoms:
-            return
+    def _case_report(
+        self, file: Tree, loc: Loc, data: Mapping[str, Any], catalogue: Catalogue, hint: list[str]
+    ) -> None:
+        if not (catalogue.symptoms and catalogue.therapies):
+            return  # the catalogue itself could not be read, which is said there
         try:
             from_data(data, catalogue)
         except BadReport as bad:
             for problem in bad.problems:
-                self.note(file, (*loc, *problem.field.split(".")), problem.message)
+                message = problem.message
+                if problem.field in hint and "did you mean" not in message:
+                    message += nearest(problem.field, CASE_KEYS)
+                at = (*loc, problem.field) if problem.field in data else (*loc, *problem.field.split(".", 1))
+                self.note(file, at, message, key=message.startswith("unknown field"))
 
 
-CASE_KEYS = ("name", "history", "silent_for")
-"""What a case may hold beside the data of a report."""
+_NO_ID = "“{}” is no id: lower-case letters, digits and single dashes only"
 
-_OTHER_SIGNS = (
-    "temperature",
-    "thinking_check",
-    "silence",
-    "systolic_mmhg",
-    "pulse",
-    "oxygen_percent",
-    "fever_reducer_taken",
-    "on_steroids",
+
+def _is_id(text: str) -> bool:
+    return re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", text) is not None
+
+
+def _code_of(entry: Any, key: str) -> list[str]:
+    """The code of an entry, if it can be read."""
+    code = entry.get(key) if isinstance(entry, dict) else None
+    return [code] if isinstance(code, str) else []
+
+
+def _stand_in(key: str, passages: Any) -> Source:
+    """A source in whose place mistakes stand, so that rules which cite it do not look wrong too."""
+    ids = [one for passage in (passages if isinstance(passages, list) else []) for one in _code_of(passage, "id")]
+    return Source(key, key, "", date.min, "page", {one: Passage(one, "", "quote") for one in ids})
+
+
+def snomed_is_whole(code: str) -> bool:
+    """Whether the check digit of a SNOMED code is right (Verhoeff), so that no digit was lost or swapped in copying."""
+    if not re.fullmatch(r"[1-9][0-9]{5,17}", code):
+        return False
+    check = 0
+    for position, digit in enumerate(reversed(code)):
+        check = _DIHEDRAL[check][_permuted(int(digit), position)]
+    return check == 0
+
+
+def _permuted(digit: int, times: int) -> int:
+    for _ in range(times % 8):
+        digit = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)[digit]
+    return digit
+
+
+_DIHEDRAL = (
+    (0, 1, 2, 3, 4, 5, 6, 7, 8, 9),
+    (1, 2, 3, 4, 0, 6, 7, 8, 9, 5),
+    (2, 3, 4, 0, 1, 7, 8, 9, 5, 6),
+    (3, 4, 0, 1, 2, 8, 9, 5, 6, 7),
+    (4, 0, 1, 2, 3, 9, 5, 6, 7, 8),
+    (5, 9, 8, 7, 6, 0, 4, 3, 2, 1),
+    (6, 5, 9, 8, 7, 1, 0, 4, 3, 2),
+    (7, 6, 5, 9, 8, 2, 1, 0, 4, 3),
+    (8, 7, 6, 5, 9, 3, 2, 1, 0, 4),
+    (9, 8, 7, 6, 5, 4, 3, 2, 1, 0),
 )
+"""The Verhoeff scheme's multiplication table."""
 
 
-def _words_at(kind: type[BaseModel], loc: tuple[int | str, ...]) -> list[str]:
-    """The words that a form knows at that depth."""
-    for step in loc:
-        if isinstance(step, int):
-            continue
-        found = _forms_in(kind.model_fields[step].annotation) if step in kind.model_fields else []
-        if not found:
-            return []
-        kind = found[0]
-    return list(kind.model_fields)
-
-
-def _forms_in(annotation: Any) -> list[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [form for part in getattr(annotation, "__args__", ()) for form in _forms_in(part)]
-
-
-def _symptom(form: _SymptomForm) -> Symptom:
+def _symptom(form: SymptomForm) -> Symptom:
     danger = form.danger_question
     return Symptom(
         code=form.code,
@@ -740,9 +650,3 @@ def _symptom(form: _SymptomForm) -> Symptom:
         else None,
         snomed=Code(form.snomed.code, form.snomed.display) if form.snomed else None,
     )
-
-
-def _date_text(value: object) -> str:
-    if isinstance(value, date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in a rule file")

@@ -120,6 +120,8 @@ class Ruleset:
     sources: Mapping[str, Source]
     response: Response
     document: str
+    places: Mapping[tuple[str | int, ...], Place] = field(default_factory=dict, compare=False, repr=False)
+    """Where things are written: ("symptom", code), ("source", key), ("passage", "key/id"), ("when", rule, *way)."""
 
     @cached_property
     def hash(self) -> str:

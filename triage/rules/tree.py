@@ -161,7 +161,7 @@ class _Reader:
                     plain = bool(event.implicit and event.implicit[0])
                     self.put(_value(event.value) if plain else event.value, place)
 
-    def check(self, event: Event, place: Place) -> None:
+    def check(self, event: MappingStartEvent | SequenceStartEvent | ScalarEvent, place: Place) -> None:
         if event.anchor:
             self.stop(place, _ANCHORS)
         if event.tag and not (event.tag == "!" and isinstance(event, ScalarEvent) and event.style):

@@ -11,9 +11,9 @@ from typing import Any as Anything
 from triage.rules import conditions as c
 from triage.rules.catalogue import MEASURED, SEVERITY_CODES, Catalogue, Scale, Severity, Window
 from triage.rules.report import TEMPERATURE_RANGE_C, UNKNOWN, fahrenheit_to_celsius, nearest
+from triage.rules.tree import Loc
 from triage.rules.urgency import URGENCY_CODES, Urgency
 
-Loc = tuple[str | int, ...]
 Note = Callable[[Loc, str], None]
 """Notes a mistake: where in the data, and what is wrong."""
 
