@@ -1,0 +1,48 @@
+"""What somebody has typed and not yet sent: one draft a person, kept on the server step by step."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from triage.database import writing
+from triage.models import Person, ReportDraft
+
+LASTS = timedelta(hours=12)
+"""Older answers are about another day."""
+
+Typed = Mapping[str, Any]
+
+
+def new_token() -> str:
+    """Goes with a form, so that a report sent twice is stored once."""
+    return secrets.token_urlsafe(32)
+
+
+def current(session: Session, person: Person, at: datetime) -> ReportDraft | None:
+    """The person's draft; None when there is none or it is too old to go on with."""
+    draft = session.get(ReportDraft, person.id)
+    return draft if draft is not None and at - draft.begun_at < LASTS else None
+
+
+def too_old(session: Session, person: Person, at: datetime) -> bool:
+    """Whether there is a draft that will not be continued."""
+    draft = session.get(ReportDraft, person.id)
+    return draft is not None and at - draft.begun_at >= LASTS
+
+
+def save(session: Session, person: Person, step: str, typed: Typed, at: datetime) -> None:
+    """Keep what was typed on that step; a draft that is too old is begun anew."""
+    with writing(session):
+        draft = session.get(ReportDraft, person.id)
+        if draft is not None and at - draft.begun_at >= LASTS:
+            draft.answers, draft.token, draft.begun_at = {}, new_token(), at
+        if draft is None:
+            draft = ReportDraft(person_id=person.id, token=new_token(), answers={}, begun_at=at)
+            session.add(draft)
+        draft.answers = {**draft.answers, step: dict(typed)}
+        draft.updated_at = at
