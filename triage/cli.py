@@ -41,10 +41,12 @@ def assess(file: BinaryIO, rules_path: Path | None) -> None:
     """Judge the reports in FILE ("-" reads them from standard input), one assessment a line.
 
     FILE holds one JSON report, a JSON list of reports, or one report a line (JSON Lines). Lines of one "patient", in
-    the order of time, are that patient's history. Needs no database.
+    the order of time, are that patient's history. Needs no database. docs/rule-language.md describes a report;
+    `triage symptoms` lists what can be in it.
 
     \b
-    Exit code 0: all judged. 2: "line N: …" on standard error for each bad line; all others are still judged.
+    Exit code 0: all judged. 1: the rule files have mistakes, nothing was judged.
+    2: "line N: field: what is wrong" on standard error for each mistake; all other reports are judged.
     Example:  triage assess reports.jsonl > assessments.jsonl
     """
     from triage.rules import batch
@@ -57,7 +59,7 @@ def assess(file: BinaryIO, rules_path: Path | None) -> None:
                 bad += 1
                 click.echo(str(answer), err=True)
             else:
-                click.echo(answer.decode())
+                click.echo(answer)
             tick()
     sys.exit(2 if bad else 0)
 
@@ -66,9 +68,10 @@ def assess(file: BinaryIO, rules_path: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object, with scales, therapies and codes.")
 @click.option("--rules", "rules_path", type=_path, help=RULES_HELP)
 def symptoms(as_json: bool, rules_path: Path | None) -> None:
-    """List the catalogue: every symptom that can be reported, and how it is answered.
+    """List the catalogue: every symptom, measurement and therapy that can be reported, and how it is answered.
 
     \b
+    Exit code 0: listed. 1: the rule files have mistakes.
     Example:  triage symptoms --json
     """
     from triage.rules import batch
@@ -79,13 +82,20 @@ def symptoms(as_json: bool, rules_path: Path | None) -> None:
 
 @cli.group()
 def rules() -> None:
-    """Check, test and explain rule files."""
+    """Check, test and explain rule files.
+
+    \b
+    Example:  triage rules check rules && triage rules test rules
+    """
 
 
 @rules.command("check")
 @click.argument("path", type=_path, required=False)
 def rules_check(path: Path | None) -> None:
-    """Look for mistakes in the rule files of the folder PATH: file, line, column and what is wrong, all at once.
+    """Look for mistakes in the rule files of the folder PATH (the shipped rules when left out).
+
+    Each is one line, "file:line:column: what is wrong", all of them at once; at the end the number of rules and cases,
+    and the hash that names exactly these rules in every assessment.
 
     \b
     Exit code 0: no errors (warnings may be there). 1: errors.
@@ -110,7 +120,7 @@ def rules_check(path: Path | None) -> None:
 @rules.command("test")
 @click.argument("path", type=_path, required=False)
 def rules_test(path: Path | None) -> None:
-    """Run the example reports (cases) that stand beside each rule of the folder PATH.
+    """Run the example reports (cases) that stand beside each rule of the folder PATH (or of the shipped rules).
 
     Names each that comes out differently, with what fired instead, and each condition that no example decides.
 
@@ -141,6 +151,7 @@ def rules_explain(rule_id: str, rules_path: Path | None) -> None:
     """Say in plain sentences what the rule ID asks for, what follows, and what it stands on.
 
     \b
+    Exit code 0: explained. 1: there is no such rule, or the files have mistakes.
     Example:  triage rules explain crs-fever
     """
     from triage.rules import wording

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ class BadLine:
     reason: str
 
     def __str__(self) -> str:
-        return f"line {self.number}: {self.reason}"
+        """On one line of its own, whatever the data held."""
+        reason = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", self.reason)
+        return f"line {self.number}: {reason if len(reason) <= 400 else reason[:300] + ' … ' + reason[-80:]}"
 
 
 def assess_lines(ruleset: Ruleset, lines: BinaryIO) -> Iterator[bytes | BadLine]:
@@ -43,7 +46,7 @@ def assess_lines(ruleset: Ruleset, lines: BinaryIO) -> Iterator[bytes | BadLine]
             for problem in bad.problems:
                 yield BadLine(number, str(problem))
             continue
-        history = [] if report.patient is None else [r for r in earlier[report.patient] if _before(r, report)]
+        history = [] if report.patient is None else _latest(r for r in earlier[report.patient] if _before(r, report))
         answer = assess(ruleset, report, history).to_data()
         answer["advice"] = [wording.fill(text) for text in answer["advice"]]
         yield json.dumps(answer, ensure_ascii=False, separators=(", ", ": ")).encode()
@@ -58,35 +61,88 @@ def _before(earlier: Report, report: Report) -> bool:
     return earlier.reported_at <= report.reported_at
 
 
+def _latest(history: Iterable[Report]) -> list[Report]:
+    """Those that the engine will look at, which does the rest of the choosing: the 12 latest and any as late."""
+    some = list(history)
+    times = sorted((r.reported_at for r in some if r.reported_at is not None), reverse=True)
+    if not times:
+        return some[-HISTORY_LENGTH:]
+    if len(times) <= HISTORY_LENGTH:
+        return some
+    return [r for r in some if r.reported_at is not None and r.reported_at >= times[HISTORY_LENGTH - 1]]
+
+
 def _read(lines: BinaryIO) -> Iterator[tuple[int, Any]]:
-    """(line number, data or BadLine) of each report."""
+    """(line number, data or BadLine) of each report, as soon as its line is there."""
     first = True
     for number, raw in enumerate(lines, 1):
-        line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
+        line = raw.removeprefix(_MARK) if number == 1 else raw
         if not line.strip():
             continue
         data = _parse(line, number)
-        if first and isinstance(data, BadLine) and line.lstrip()[:1] in b"[{":
+        if first and isinstance(data, BadLine) and line.lstrip()[:1] in (b"[", b"{"):
             # Perhaps one JSON value written over several lines.
-            yield from _whole(line, lines, number, data)
+            yield from _over_lines(line, lines.readlines(), data)
             return
         first = False
         yield from _spread(data, number)
 
 
-def _whole(line: bytes, lines: BinaryIO, number: int, bad: BadLine) -> Iterator[tuple[int, Any]]:
-    rest = lines.readlines()
-    whole = _parse(b"".join([line, *rest]), number)
-    if not isinstance(whole, BadLine):
+def _over_lines(line: bytes, rest: list[bytes], bad: BadLine) -> Iterator[tuple[int, Any]]:
+    """One list or object over several lines, or a bad first line and then JSON Lines."""
+    number = bad.number
+    try:
+        text = b"".join([line, *rest]).decode()
+    except UnicodeDecodeError:
+        text = ""
+    if text.lstrip().startswith("["):
+        items = list(_items(text, number))
+        if not items or not isinstance(items[0][1], BadLine) or items[0][0] > number:
+            yield from items
+            return
+    elif text and not isinstance(whole := _parse(text.encode(), number), BadLine):
         yield from _spread(whole, number)
         return
-    if not any(part.strip().startswith(b"{") and part.strip().endswith(b"}") for part in rest):
+    elif text and not any(part.strip().startswith(b"{") and part.strip().endswith(b"}") for part in rest):
         yield number, whole
         return
     yield number, bad
     for later, part in enumerate(rest, number + 1):
         if part.strip():
             yield from _spread(_parse(part, later), later)
+
+
+def _items(text: str, number: int) -> Iterator[tuple[int, Any]]:
+    """The items of a JSON list, each with the line on which it begins; those before a mistake are still read."""
+    at = _after_spaces(text, text.index("[") + 1)
+    if text[at : at + 1] == "]" and not text[at + 1 :].strip():
+        return
+    counted, line = 0, number
+    while True:
+        at = _after_spaces(text, at)
+        line, counted = line + text.count("\n", counted, at), at
+        try:
+            item, at = _DECODER.raw_decode(text, at)
+        except json.JSONDecodeError as error:
+            yield _bad(number + error.lineno - 1, f"{error.msg} at column {error.colno}")
+            return
+        except (ValueError, RecursionError) as error:
+            yield _bad(line, str(error) if isinstance(error, ValueError) else "too deeply nested")
+            return
+        yield line, item
+        at = _after_spaces(text, at)
+        if text[at : at + 1] != ",":
+            break
+        at += 1
+    if text[at : at + 1] != "]" or text[at + 1 :].strip():
+        end = at if text[at : at + 1] != "]" else _after_spaces(text, at + 1)
+        yield _bad(number + text.count("\n", 0, end), "a comma or the end of the list “]” is expected")
+
+
+def _after_spaces(text: str, at: int) -> int:
+    while text[at : at + 1] in (" ", "\t", "\r", "\n"):
+        at += 1
+    return at
 
 
 def _spread(data: Any, number: int) -> Iterator[tuple[int, Any]]:
@@ -98,14 +154,20 @@ def _spread(data: Any, number: int) -> Iterator[tuple[int, Any]]:
 
 
 def _parse(line: bytes, number: int) -> Any:
+    """The data of one line, or a BadLine."""
     try:
         return json.loads(line.decode(), parse_constant=_no_constant, object_pairs_hook=_no_doubles)
     except UnicodeDecodeError:
         return BadLine(number, "is not written in UTF-8")
     except json.JSONDecodeError as error:
-        return BadLine(number, f"is no JSON: {error.msg} at column {error.colno}")
+        below = error.doc.count("\n", 0, min(error.pos, len(error.doc.rstrip())))
+        return _bad(number + below, f"{error.msg} at column {error.colno}")[1]
     except (ValueError, RecursionError) as error:
-        return BadLine(number, f"is no JSON: {error if isinstance(error, ValueError) else 'too deeply nested'}")
+        return _bad(number, str(error) if isinstance(error, ValueError) else "too deeply nested")[1]
+
+
+def _bad(number: int, why: str) -> tuple[int, BadLine]:
+    return number, BadLine(number, f"is no JSON: {why}")
 
 
 def _no_constant(word: str) -> None:
@@ -119,6 +181,11 @@ def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         double = next(name for name in names if names.count(name) > 1)
         raise ValueError(f'"{double}" stands twice in one object')
     return data
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, object_pairs_hook=_no_doubles)
+_MARK = b"\xef\xbb\xbf"
+"""The byte order mark that some editors put at the beginning."""
 
 
 def catalogue_json(catalogue: Catalogue) -> str:

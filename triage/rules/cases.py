@@ -92,8 +92,8 @@ def run(ruleset: Ruleset, progress: Callable[[str], None] = lambda rule: None) -
             if _fires(rule, one, ruleset) is not case.fires:
                 expected = "fire" if case.fires else "stay quiet"
                 failed.append(FailedCase(rule.id, case.place, expected, _all_fired(one, ruleset), case.name))
-        for text in _undecided(rule, [one for _, one in examples], ruleset):
-            undecided.append(UndecidedCondition(rule.id, rule.place, text))
+        for place, text in _undecided(rule, [one for _, one in examples], ruleset):
+            undecided.append(UndecidedCondition(rule.id, place, text))
     return CasesResult(sum(len(rule.cases) for rule in ruleset.rules), tuple(failed), tuple(undecided))
 
 
@@ -117,23 +117,25 @@ def _all_fired(one: Example, ruleset: Ruleset) -> tuple[str, ...]:
 _TRUE, _FALSE = c.All(()), c.AtLeast(1, ())
 
 
-def _undecided(rule: Rule, examples: list[Example], ruleset: Ruleset) -> Iterator[str]:
-    """Parts whose replacement by "always" or by "never" changes the outcome of no example."""
+def _undecided(rule: Rule, examples: list[Example], ruleset: Ruleset) -> Iterator[tuple[Place, str]]:
+    """Place and sentence of the parts whose replacement by "always" or by "never" changes the outcome of no example."""
     if isinstance(rule.when, c.Together):
         return
     before = [_fires(rule, one, ruleset) for one in examples]
-    for leaf, with_leaf in _leaves(rule.when):
+    ways = c.way_to_leaves(rule.when)
+    for (leaf, with_leaf), way in zip(_leaves(rule.when), ways, strict=True):
         for constant in (_TRUE, _FALSE):
             changed = replace(rule, when=with_leaf(constant))
             if [_fires(changed, one, ruleset) for one in examples] != before:
                 break
         else:
-            yield wording.sentence(leaf, ruleset.catalogue)
+            place = ruleset.places.get(("when", rule.id, *way), rule.place)
+            yield place, wording.sentence(leaf, ruleset.catalogue)
     concerns = wording.applies_sentence(rule.applies_to, ruleset.catalogue)
     if rule.applies_to.days or rule.applies_to.early:
         anywhere = replace(rule, applies_to=replace(rule.applies_to, days=None, early=False))
         if [_fires(anywhere, one, ruleset) for one in examples] == before:
-            yield f"concerns {concerns}"
+            yield rule.place, f"concerns {concerns}"
 
 
 def _leaves(when: c.Condition) -> Iterator[tuple[c.Condition, Callable[[c.Condition], c.Condition]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from triage.rules import conditions as c
@@ -15,9 +15,6 @@ from triage.rules.ruleset import Place, Rule, Ruleset
 SEED = "moffitt-immunotherapy"
 """The source whose every sign must be reached by a rule: the page the project started from."""
 READ_AGAIN_AFTER = timedelta(days=365)
-
-_ABSENCE = (c.TemperatureNotMeasured, c.SilentFor, c.ThinkingCheckAbandoned)
-"""Conditions whose meaning is that something is missing."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +45,18 @@ def run(ruleset: Ruleset, today: date) -> list[Finding]:
 def fires_on_nothing(ruleset: Ruleset) -> Iterator[Finding]:
     """A rule must not fire on a report in which nothing is answered, except where absence is what it asks for."""
     for rule in ruleset.rules:
-        if any(isinstance(leaf, _ABSENCE) for leaf in c.leaves(rule.when)):
-            continue
-        if evaluate(rule, Report(), (), ruleset.catalogue).verdict is Verdict.FIRES:
+        asked = replace(rule, when=_without_absence(rule.when))
+        if evaluate(asked, Report(), (), ruleset.catalogue).verdict is Verdict.FIRES:
             yield Finding(rule.place, True, "fires-on-nothing", f"{rule.id} fires when nothing is answered")
+
+
+def _without_absence(when: c.Condition) -> c.Condition:
+    """The condition as if nothing were missing, neither a reading nor a report."""
+    if isinstance(when, c.TemperatureNotMeasured | c.SilentFor | c.ThinkingCheckAbandoned):
+        return c.Any(())
+    if isinstance(when, c.All | c.Any | c.AtLeast):
+        return replace(when, of=tuple(_without_absence(part) for part in when.of))
+    return when
 
 
 def without_cases(ruleset: Ruleset) -> Iterator[Finding]:
@@ -70,7 +75,8 @@ def unreached_signs(ruleset: Ruleset) -> Iterator[Finding]:
             for sign in passage.signs:
                 if sign not in used:
                     message = f"no rule asks for “{sign}”, which {source.key}/{passage.id} names"
-                    yield Finding(_file(ruleset, "sources.yaml"), source.key == SEED, "unreached-sign", message)
+                    place = _place(ruleset, "passage", f"{source.key}/{passage.id}")
+                    yield Finding(place, source.key == SEED, "unreached-sign", message)
 
 
 def unused_symptoms(ruleset: Ruleset) -> Iterator[Finding]:
@@ -79,7 +85,7 @@ def unused_symptoms(ruleset: Ruleset) -> Iterator[Finding]:
     for code in ruleset.catalogue.symptoms:
         if code not in used:
             message = f"no rule asks for the symptom “{code}”"
-            yield Finding(_file(ruleset, "catalogue.yaml"), False, "unused-symptom", message)
+            yield Finding(_place(ruleset, "symptom", code), False, "unused-symptom", message)
 
 
 def old_sources(ruleset: Ruleset, today: date) -> Iterator[Finding]:
@@ -87,7 +93,7 @@ def old_sources(ruleset: Ruleset, today: date) -> Iterator[Finding]:
     for source in ruleset.sources.values():
         if today - source.read_on > READ_AGAIN_AFTER:
             message = f"{source.key} was read on {source.read_on.isoformat()}, more than a year ago: read it again"
-            yield Finding(_file(ruleset, "sources.yaml"), False, "old-source", message)
+            yield Finding(_place(ruleset, "source", source.key), False, "old-source", message)
 
 
 def signs_used(ruleset: Ruleset) -> set[str]:
@@ -122,7 +128,6 @@ def _signs(leaf: c.Condition) -> tuple[str, ...]:
     return ()
 
 
-def _file(ruleset: Ruleset, name: str) -> Place:
-    """The start of a file beside the rules."""
-    folder = next((rule.place.file.rpartition("/")[0] for rule in ruleset.rules if "/" in rule.place.file), "")
-    return Place(f"{folder}/{name}" if folder else name, 1, 1)
+def _place(ruleset: Ruleset, what: str, name: str) -> Place:
+    """Where the catalogue or the sources write it."""
+    return ruleset.places.get((what, name), Place("", 1, 1))

@@ -229,9 +229,12 @@ class _Reader:
         self.problems.append(DataProblem(name, message))
 
     def _text(self, name: str, raw: Any) -> str | None:
-        if isinstance(raw, str):
+        if not isinstance(raw, str):
+            self._problem(name, "must be text")
+        elif re.search("[\x00\ud800-\udfff]", raw):
+            self._problem(name, "holds a character that cannot be stored")
+        else:
             return raw
-        self._problem(name, "must be text")
         return None
 
     def _note(self, name: str, raw: Any) -> str | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any as Anything
 
 from triage.rules import conditions as c
 from triage.rules.catalogue import MEASURED, SEVERITY_CODES, Catalogue, Scale, Severity, Window
-from triage.rules.report import TEMPERATURE_RANGE_C, UNKNOWN, fahrenheit_to_celsius, nearest
+from triage.rules.report import MEASURED_RANGE, TEMPERATURE_RANGE_C, UNKNOWN, fahrenheit_to_celsius, nearest
 from triage.rules.tree import Loc
 from triage.rules.urgency import URGENCY_CODES, Urgency
 
@@ -73,16 +73,9 @@ class ConditionReader:
         if not isinstance(data, Mapping):
             self.note(loc, "must be a condition, for example {symptom: chills, at_least: mild}")
             return None
-        if "at_least" in data and "of" not in data and "symptom" not in data:
-            self.note((*loc, "at_least"), "“at_least” needs “of” with a list of conditions, or a “symptom” beside it")
-            return None
         names = [key for key in data if key in self.readers]
         if not names:
-            key = next(iter(data), "")
-            if key == "not":
-                self.note((*loc, key), NO_NOT)
-            else:
-                self.note((*loc, key) if key else loc, f"unknown condition “{key}”{nearest(str(key), self.readers)}")
+            self._unknown(data, loc)
             return None
         if len(names) > 1:
             self.note(
@@ -93,6 +86,20 @@ class ConditionReader:
             self.note((*loc, "together"), "“together” may only be the whole “when” of a rule")
             return None
         return self.readers[names[0]](data, loc)
+
+    def _unknown(self, data: Mapping[str, Anything], loc: Loc) -> None:
+        """Notes why this asks for nothing the language knows."""
+        refused = next((key for key in data if key in ("not", "no", "none", "unless", "except")), None)
+        if refused is not None:
+            self.note((*loc, refused), NO_NOT)
+        elif set(data) == {"at_least"}:
+            self.note((*loc, "at_least"), "“at_least” needs “of” with a list of conditions, or a “symptom” beside it")
+        elif not data:
+            self.note(loc, "the condition is empty")
+        else:
+            others = [key for key in data if key not in ("at_least", "is")]
+            key = next((key for key in others if nearest(key, self.readers)), others[0] if others else "is")
+            self.note((*loc, key), f"unknown condition “{key}”{nearest(key, self.readers)}")
 
     # --- groups
 
@@ -128,7 +135,8 @@ class ConditionReader:
         symptom = self.catalogue.symptoms.get(code or "")
         scale = symptom.scale if symptom else None
         if ("at_least" in data) == ("is" in data):
-            self.note((*loc, "symptom"), "say either how bad (“at_least: moderate”) or “is: yes”")
+            if set(data) <= {"symptom", "at_least", "is"}:  # else the likely slip has been named
+                self.note((*loc, "symptom"), "say either how bad (“at_least: moderate”) or “is: yes”")
             return None
         if "is" in data:
             if not self._says_yes(data["is"], (*loc, "is")):
@@ -151,6 +159,9 @@ class ConditionReader:
             return None
         code = self._code(inner, loc)
         by = self._whole(inner, loc, "by", 1, len(SEVERITY_CODES) - 1)
+        symptom = self.catalogue.symptoms.get(code or "")
+        if by and by > 1 and symptom and symptom.scale is Scale.PRESENCE:
+            self.note((*loc, "by"), f"“{code}” is answered yes or no: it can only get worse by 1")
         than = inner.get("than")
         lowest: timedelta | None = None
         if isinstance(than, Mapping) and set(than) == {"lowest_in"}:
@@ -256,12 +267,11 @@ class ConditionReader:
         if limits is None:
             return None
         key, written = next(iter(limits.items()))
-        try:
-            value = Decimal(str(written))
-        except InvalidOperation:
-            value = Decimal("NaN")
-        if isinstance(written, bool) or not value.is_finite() or not 0 < value < 1000:
-            self.note((*loc, key), f"“{written}” must be a number in {MEASURED[quantity][1]}")
+        value = Decimal(str(written)) if isinstance(written, int | float) else Decimal(0)
+        least, most = MEASURED_RANGE[quantity]
+        if not isinstance(written, int | float) or isinstance(written, bool) or not least <= value <= most:
+            unit = MEASURED[quantity][1]
+            self.note((*loc, key), f"“{written}” must be a number from {least} to {most} (in {unit}, without the unit)")
             return None
         return c.MeasuredAtLeast(quantity, value) if key == "at_least" else c.MeasuredAtMost(quantity, value)
 
@@ -275,7 +285,10 @@ class ConditionReader:
         self._only(data, loc, "not_measured")
         if data["not_measured"] == "temperature":
             return c.TemperatureNotMeasured()
-        self.note((*loc, "not_measured"), "only “not_measured: temperature” can be asked")
+        word = str(data["not_measured"])
+        self.note(
+            (*loc, "not_measured"), f"only “not_measured: temperature” can be asked{nearest(word, ['temperature'])}"
+        )
         return None
 
     def _silent_for(self, data: Mapping[str, Anything], loc: Loc) -> c.Condition | None:
