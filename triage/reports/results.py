@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from triage.models import ReportRecord
 from triage.rules import wording
 from triage.rules.assessment import Fact
 from triage.rules.catalogue import MEASURED, Catalogue, Severity

@@ -103,7 +103,12 @@ def ask() -> ResponseReturnValue:
     if step == "danger":
         form["token"].data = form["token"].data or drafts.new_token()
     page = render_template(
-        "reports/step.html", form=form, asking=asking, step=step, heading=_HEADINGS[step], back=_before(asking, step)
+        "reports/step.html",
+        form=form,
+        asking=asking,
+        step=step,
+        heading=_HEADINGS[step],
+        back=_before(asking, step),
     )
     return page, 422 if form.errors else 200
 
