@@ -1,15 +1,28 @@
 """Form fields that print themselves, label, hint, error and all, with the macros of templates/components/fields.html.
 
     class Daily(FlaskForm):
-        temperature = Text("What is your temperature?", inputmode="decimal", width=5)
+        temperature = Text("Your temperature", inputmode="decimal", width=5)
 
-and in the template `{{ form.temperature }}`. Hints are WTForms' `description`. `heading=True` makes the label the
-page's one heading. No rule of the business stands here.
+and in the template `{{ form.temperature }}`. The words of every field:
+
+    description    the hint under the label
+    heading        the label is the page's one heading
+    size           of the label: s, m, l or xl; left out, it is l for a heading, m for a group, s for one box
+
+and of its own:
+
+    Text           width, suffix, inputmode, autocomplete, plain      Password    autocomplete
+    TextArea       rows                                              Select      choices
+    Radios         choices, inline, hints, message
+    Checkboxes     choices, exclusive, apart, hints
+    DateParts      required, message; `data` is a date or None       Hidden      printed by form_page()
+
+What a field holds and whether that makes sense is the business of the forms; no rule stands here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -26,12 +39,22 @@ from wtforms import (
     TextAreaField,
 )
 
-Choices = Sequence[tuple[str, str]]
+Choices = Iterable[tuple[str, str]]
+"""(value, text) in the order shown."""
 
 
-def _macro(name: str, *args: Any, **kwargs: Any) -> Markup:
-    module: Any = current_app.jinja_env.get_template("components/fields.html").module
-    return Markup(getattr(module, name)(*args, **kwargs))  # noqa: S704 (our own autoescaped template)
+def _print(macro: str, *args: object) -> Markup:
+    # Jinja keeps the module of a template without context, so this is one function call.
+    module = current_app.jinja_env.get_template("components/fields.html").module
+    return Markup(getattr(module, macro)(*args))  # noqa: S704 (our own autoescaped template)
+
+
+def _by_value(choices: Choices) -> dict[str, str]:
+    """In the form WTForms wants. Two choices with one value are a mistake: one of them could never be answered."""
+    listed = list(choices)
+    if len({value for value, _ in listed}) < len(listed):
+        raise ValueError(f"two choices share a value: {[value for value, _ in listed]}")
+    return dict(listed)
 
 
 class Text(StringField):
@@ -48,53 +71,78 @@ class Text(StringField):
         autocomplete: str = "",
         plain: bool = False,
         heading: bool = False,
+        size: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(label, validators, **kwargs)
         self.width, self.suffix, self.inputmode = width, suffix, inputmode
-        self.autocomplete, self.plain, self.heading = autocomplete, plain, heading
+        self.autocomplete, self.plain = autocomplete, plain
+        self.heading, self.size = heading, size
 
     def __call__(self, **kwargs: object) -> Markup:
-        return _macro("input", self, self.data or "")
+        return _print("input", self, self.data or "")
 
 
 class Password(PasswordField):
     """A passphrase; what was typed is never printed again."""
 
-    width, suffix, inputmode, plain = 0, "", "", True
-
     def __init__(
-        self, label: str = "", validators: Any = None, *, autocomplete: str = "", heading: bool = False, **kwargs: Any
+        self,
+        label: str = "",
+        validators: Any = None,
+        *,
+        autocomplete: str = "",
+        heading: bool = False,
+        size: str = "",
+        **kwargs: Any,
     ) -> None:
         super().__init__(label, validators, **kwargs)
-        self.autocomplete, self.heading = autocomplete, heading
+        self.autocomplete = autocomplete
+        self.heading, self.size = heading, size
 
     def __call__(self, **kwargs: object) -> Markup:
-        return _macro("input", self, "", type="password")
+        return _print("password", self)
 
 
 class TextArea(TextAreaField):
     """Several lines."""
 
     def __init__(
-        self, label: str = "", validators: Any = None, *, rows: int = 4, heading: bool = False, **kwargs: Any
+        self,
+        label: str = "",
+        validators: Any = None,
+        *,
+        rows: int = 4,
+        heading: bool = False,
+        size: str = "",
+        **kwargs: Any,
     ) -> None:
         super().__init__(label, validators, **kwargs)
-        self.rows, self.heading = rows, heading
+        self.rows = rows
+        self.heading, self.size = heading, size
 
     def __call__(self, **kwargs: object) -> Markup:
-        return _macro("textarea", self, self.data or "")
+        return _print("textarea", self, self.data or "")
 
 
 class Select(SelectField):
-    """One of many."""
+    """One of many. A browser shows the first as chosen: let that one be ("", "Choose …") where nothing is known yet."""
 
-    def __init__(self, label: str = "", validators: Any = None, *, heading: bool = False, **kwargs: Any) -> None:
-        super().__init__(label, validators, **kwargs)
-        self.heading = heading
+    def __init__(
+        self,
+        label: str = "",
+        validators: Any = None,
+        *,
+        choices: Choices = (),
+        heading: bool = False,
+        size: str = "",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(label, validators, choices=_by_value(choices), **kwargs)
+        self.heading, self.size = heading, size
 
     def __call__(self, **kwargs: object) -> Markup:
-        return _macro("select", self)
+        return _print("select", self)
 
 
 class Radios(RadioField):
@@ -105,14 +153,17 @@ class Radios(RadioField):
         label: str = "",
         validators: Any = None,
         *,
+        choices: Choices = (),
         inline: bool = False,
-        heading: bool = False,
         hints: Mapping[str, str] | None = None,
         message: str = "Choose one of the answers",
+        heading: bool = False,
+        size: str = "",
         **kwargs: Any,
     ) -> None:
-        super().__init__(label, validators, validate_choice=False, **kwargs)
-        self.inline, self.heading, self.hints, self.message = inline, heading, hints or {}, message
+        super().__init__(label, validators, choices=_by_value(choices), validate_choice=False, **kwargs)
+        self.inline, self.hints, self.message = inline, hints or {}, message
+        self.heading, self.size = heading, size
 
     def process_data(self, value: Any) -> None:
         self.data = None if value is None else str(value)
@@ -128,7 +179,7 @@ class Radios(RadioField):
                 raise ValueError(self.message)
 
     def __call__(self, **kwargs: object) -> Markup:
-        return _macro("radios", self)
+        return _print("radios", self)
 
 
 class Checkboxes(SelectMultipleField):
@@ -140,30 +191,32 @@ class Checkboxes(SelectMultipleField):
         label: str = "",
         validators: Any = None,
         *,
+        choices: Choices = (),
         exclusive: Sequence[str] = (),
         apart: Sequence[str] = (),
-        heading: bool = False,
         hints: Mapping[str, str] | None = None,
+        heading: bool = False,
+        size: str = "",
         **kwargs: Any,
     ) -> None:
-        super().__init__(label, validators, validate_choice=False, **kwargs)
-        self.exclusive, self.heading, self.hints = tuple(exclusive), heading, hints or {}
+        super().__init__(label, validators, choices=_by_value(choices), validate_choice=False, **kwargs)
+        self.exclusive, self.hints = tuple(exclusive), hints or {}
         self.apart = tuple(apart) or self.exclusive
+        self.heading, self.size = heading, size
 
     def pre_validate(self, form: Any) -> None:
         """What is none of the choices was not asked."""
         known = {value for value, *_ in self.iter_choices()}
         self.data = [value for value in self.data or [] if value in known]
 
-    def __iter__(self) -> Any:
-        options = super().__iter__()
+    def __iter__(self) -> Iterator[Any]:
         chosen = set(self.data or ())
-        for option in options:
+        for option in super().__iter__():
             option.checked = option.data in chosen
             yield option
 
     def __call__(self, **kwargs: object) -> Markup:
-        return _macro("checkboxes", self)
+        return _print("checkboxes", self)
 
 
 class DateParts(Field):
@@ -174,13 +227,15 @@ class DateParts(Field):
         label: str = "",
         validators: Any = None,
         *,
-        heading: bool = False,
         required: bool = True,
         message: str = "Enter the date as day, month and year, for example 17 11 2026",
+        heading: bool = False,
+        size: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(label, validators, **kwargs)
-        self.heading, self.required, self.message = heading, required, message
+        self.required, self.message = required, message
+        self.heading, self.size = heading, size
         self.typed: tuple[str, str, str] = ("", "", "")
 
     def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:
@@ -201,10 +256,13 @@ class DateParts(Field):
             raise ValueError(self.message)
 
     def __call__(self, **kwargs: object) -> Markup:
-        return _macro("date_parts", self, self.typed)
+        return _print("date_parts", self, self.typed)
 
 
 def _date(day: str, month: str, year: str) -> date | None:
+    """The day of three numbers. A year of two digits is a slip, not a year of antiquity."""
+    if len(year) != 4 or not all(part.isascii() and part.isdigit() for part in (day, month, year)):
+        return None
     try:
         return date(int(year), int(month), int(day))
     except ValueError:
@@ -212,7 +270,7 @@ def _date(day: str, month: str, year: str) -> date | None:
 
 
 class Hidden(HiddenField):
-    """A hidden field that a template prints itself."""
+    """A field that nobody sees; form_page() prints it."""
 
 
 __all__ = ["Checkboxes", "DateParts", "Hidden", "Password", "Radios", "Select", "Text", "TextArea"]
