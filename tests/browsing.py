@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
+from unittest.mock import patch
 from urllib.parse import urlsplit
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Response, sync_playwright
 
 from tests import servers
 
@@ -29,15 +30,19 @@ AXE_RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-pract
 @contextmanager
 def chromium_browser() -> Iterator[Browser]:
     """The machine's Chromium, without a window. Raises servers.Missing."""
-    from playwright.sync_api import sync_playwright
-
     executable = servers.chromium()
-    with sync_playwright() as playwright:
+    with sync_playwright() as playwright, _no_second_event_loop():
         browser = playwright.chromium.launch(executable_path=executable, args=servers.CHROMIUM_ARGS)
         try:
             yield browser
         finally:
             browser.close()
+
+
+def _no_second_event_loop() -> AbstractContextManager[object]:
+    """Playwright keeps an event loop running in our thread. Flask-SQLAlchemy-Lite would start another at the end of
+    each request, to close asynchronous sessions, which we never open; two loops in one thread are an error."""
+    return patch("flask_sqlalchemy_lite._extension._close_async_sessions", new=lambda error: None)
 
 
 class Browsing:
