@@ -179,8 +179,8 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "DATA",
-        "The folder for the SQLite database and the generated secret key. instance/ beside this file; for an "
-        "installed wheel, data/ in the current folder.",
+        "The folder for the SQLite database and the generated secret key: instance/ beside config.py or, where a wheel "
+        "is installed, data/ in the current folder.",
         _folder,
         _data_folder,
     ),
@@ -192,8 +192,7 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "SECRET_KEY",
-        "Signs sessions and forms; at least 32 characters. On this machine only, one is made and kept in the data "
-        "folder.",
+        "Signs sessions and forms; at least 32 characters. A demonstration makes one and keeps it in the data folder.",
         _secret,
         _only_local(_kept_secret),
     ),
@@ -204,17 +203,20 @@ SETTINGS: tuple[Setting, ...] = (
         lambda settings: str(paths.folder("rules")),
     ),
     Setting(
-        "EMERGENCY_NUMBER", "The emergency number on pages before sign-in. 999 here only.", _phone, _only_local("999")
+        "EMERGENCY_NUMBER",
+        "The emergency number on pages before sign-in; a demonstration shows 999.",
+        _phone,
+        _only_local("999"),
     ),
     Setting(
         "CARE_TEAM_PHONE",
-        "The 24-hour line on pages before sign-in. A number nobody has, here only.",
+        "The care team's 24-hour line on pages before sign-in; a demonstration shows a number nobody has.",
         _phone,
         _only_local("+44 1632 960 123"),
     ),
     Setting(
         "CARE_TEAM_NAME",
-        "Whose line that is, on pages before sign-in.",
+        "Whose line that is; a demonstration says “your care team”.",
         _text,
         _only_local("your care team"),
     ),

@@ -214,9 +214,16 @@ class Visitor:
         return page
 
     def _phones(self) -> tuple[str, ...]:
-        """Any of these numbers must be there: a person's team; before sign-in (and when it ends) the settings'."""
-        general = str(self.app.config["CARE_TEAM_PHONE"])
-        return (self._phone, general) if self._phone else (general,)
+        """Any of these numbers must be there: those of the teams, or before sign-in (and when it ends) the settings'."""
+        from sqlalchemy import select
+
+        from triage.database import db
+        from triage.models import CareTeam
+
+        with self.app.app_context():
+            teams = tuple(db.session.scalars(select(CareTeam.phone)))
+        own = (self._phone,) if self._phone else teams
+        return (*own, str(self.app.config["CARE_TEAM_PHONE"]))
 
 
 def page_problems(page: Page, phones: Sequence[str]) -> Iterator[str]:

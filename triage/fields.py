@@ -37,6 +37,7 @@ from wtforms import (
     SelectMultipleField,
     StringField,
     TextAreaField,
+    ValidationError,
 )
 
 Choices = Iterable[tuple[str, str]]
@@ -176,7 +177,7 @@ class Radios(RadioField):
         if self.data not in {value for value, *_ in self.iter_choices()}:
             self.data = None
             if not self.flags.optional:
-                raise ValueError(self.message)
+                raise ValidationError(self.message)
 
     def __call__(self, **kwargs: object) -> Markup:
         return _print("radios", self)
@@ -253,7 +254,7 @@ class DateParts(Field):
     def pre_validate(self, form: Any) -> None:
         """Three numbers that are no day, or nothing where a day is needed."""
         if self.data is None and (self.required or any(self.typed)):
-            raise ValueError(self.message)
+            raise ValidationError(self.message)
 
     def __call__(self, **kwargs: object) -> Markup:
         return _print("date_parts", self, self.typed)

@@ -60,6 +60,16 @@ class Enrolment:
 
 
 @dataclass(frozen=True)
+class Account:
+    """Whom an account is for."""
+
+    name: str
+    sign_in_name: str
+    role: Role
+    phone: str = ""
+
+
+@dataclass(frozen=True)
 class Access:
     """A new account with its passphrase, which is shown once and stored nowhere."""
 
@@ -129,11 +139,9 @@ def enrol(
     return patient, access
 
 
-def give_access(
-    session: Session, patient: Patient, name: str, sign_in_name: str, role: Role, phone: str, by: Person, at: datetime
-) -> Access:
+def give_access(session: Session, patient: Patient, account: Account, by: Person, at: datetime) -> Access:
     """An account for the patient or for somebody who cares for them. Raises NameTaken."""
-    access = _new_access(name, sign_in_name, role, phone)
+    access = _new_access(account.name, account.sign_in_name, account.role, account.phone)
     try:
         with writing(session):
             _add_account(session, access, patient, by, at)

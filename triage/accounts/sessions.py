@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import current_app, session
+from flask import current_app, g, session
 from flask_login import login_user, logout_user
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -27,6 +27,7 @@ def length(person: Person) -> timedelta:
 def start(person: Person, at: datetime) -> None:
     """Sign the person in on this device. Nothing of an earlier session is kept."""
     session.clear()
+    g.pop("csrf_token", None)  # made for the session that is gone; a page of this very answer needs a new one
     session.permanent = True
     session[_UNTIL] = (at + length(person)).timestamp()
     login_user(person)

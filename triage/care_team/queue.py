@@ -91,13 +91,12 @@ def lines(session: Session, alert: Alert, team: CareTeam) -> tuple[Line, ...]:
 def _line(session: Session, finding: AlertFinding, alert: Alert, team: CareTeam) -> Line:
     ruleset = versions.by_hash(session, finding.ruleset_hash)
     found = results.of(finding.body, ruleset, team.emergency_number, team.phone)
-    sentences = [text for reason in (*found.reasons, *found.undecided) for text in reason.because]
     who = SILENCE
     if finding.kind == AlertKind.REPORT and finding.report is not None:
         reporter = finding.report.reporter
         who = f"{reporter.name} ({reporter.role})"
     since = alert.acknowledged_at
-    return Line(who, finding.found_at, tuple(dict.fromkeys(sentences)), since is not None and finding.found_at > since)
+    return Line(who, finding.found_at, found.telling, since is not None and finding.found_at > since)
 
 
 def span_words(span: timedelta) -> str:

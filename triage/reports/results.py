@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,7 @@ class Reason:
     urgency: Urgency
     title: str
     why: str
+    facts: tuple[Fact, ...]
     because: tuple[str, ...]
     failed: bool = False
 
@@ -34,9 +36,41 @@ class Result:
 
     urgency: Urgency
     reasons: tuple[Reason, ...]
+    """Most urgent first."""
     undecided: tuple[Reason, ...]
     advice: tuple[str, ...]
+    """What to do, from the most urgent rules only: each sentence once, since a tired person reads it."""
     next_report: str
+
+    @property
+    def deciding(self) -> tuple[Reason, ...]:
+        """The reasons that made the urgency what it is."""
+        return tuple(reason for reason in self.reasons if reason.urgency is self.urgency)
+
+    @property
+    def telling(self) -> tuple[str, ...]:
+        """The facts of the deciding rules, and what could not be decided, each once: of two thresholds that the same
+        value met, the one that says more."""
+        found: dict[tuple[object, ...], tuple[float, str]] = {}
+        for reason in self.deciding:
+            for fact, text in zip(reason.facts, reason.because, strict=False):
+                key = (fact.subject, fact.test, fact.value, fact.at)
+                if key not in found or _weight(fact) > found[key][0]:
+                    found[key] = (_weight(fact), text)
+            if not reason.facts:
+                found.update({(text,): (0.0, text) for text in reason.because})
+        sentences = [text for _, text in found.values()]
+        return tuple(dict.fromkeys([*sentences, *(text for reason in self.undecided for text in reason.because)]))
+
+
+def _weight(fact: Fact) -> float:
+    """How much the threshold of a fact says: a higher "at least", a lower "at most"."""
+    names = [level.code for level in Severity]
+    try:
+        weight = float(names.index(fact.threshold) if fact.threshold in names else fact.threshold)
+    except ValueError:
+        return 0.0
+    return -weight if fact.test == "at_most" else weight
 
 
 When = Callable[[datetime], str]
@@ -48,10 +82,15 @@ def of(
     """The result that the canonical bytes of an assessment tell; `when` says how moments are written."""
     data = json.loads(body)
     urgency = Urgency.from_code(data["urgency"])
-    advice = tuple(wording.fill(text, emergency_number, care_team_phone) for text in data["advice"])
+    reasons = tuple(_reason(entry, ruleset, when) for entry in data["fired"])
+    texts = [
+        rule.advice for reason in reasons if reason.urgency is urgency and (rule := ruleset.by_id.get(reason.rule))
+    ]
+    sentences = dict.fromkeys(sentence for text in texts for sentence in re.split(r"(?<=[.!?])\s+", text))
+    advice = tuple(wording.fill(sentence, emergency_number, care_team_phone) for sentence in sentences)
     return Result(
         urgency=urgency,
-        reasons=tuple(_reason(entry, ruleset, when) for entry in data["fired"]),
+        reasons=reasons,
         undecided=tuple(_reason(entry, ruleset, when) for entry in data.get("undecided", ())),
         advice=advice,
         next_report=ruleset.response.next_report[urgency],
@@ -67,6 +106,7 @@ def _reason(entry: dict[str, Any], ruleset: Ruleset, when: When) -> Reason:
         urgency=Urgency.from_code(entry["urgency"]),
         title=entry["title"],
         why=rule.why if rule else "",
+        facts=tuple(facts),
         because=tuple(sentences),
         failed=bool(entry.get("failed")),
     )

@@ -133,6 +133,7 @@ def from_document(document: str) -> Ruleset:
 
 _UNDERSTOOD = {
     "missing": "“{field}” is missing",
+    "empty": "“{field}” is empty",
     "string_type": "must be text; put it in quotes if it looks like a number",
     "list_type": "must be a list, each entry on a line of its own with a dash before it",
     "dict_type": "must be keys with values, for example {days_since_therapy: 5}",
@@ -189,7 +190,8 @@ class _Loader:
             message = f'unknown word "{found["input"]}"{nearest(str(found["input"]), words)}; one of {", ".join(words)}'
             self.note(file, (*loc, *inner), message)
         else:
-            message = _UNDERSTOOD.get(found["type"], found["msg"])
+            kind_of_slip = "empty" if found["input"] is None else found["type"]
+            message = _UNDERSTOOD.get(kind_of_slip, found["msg"])
             self.note(file, (*loc, *inner), message.replace("{field}", field))
 
     def entries(self, file: Tree, loc: Loc, data: Any, what: str) -> list[Any]:
@@ -275,6 +277,10 @@ class _Loader:
         for number, entry in enumerate(self._listed(file, data, "symptoms")):
             loc: Loc = ("symptoms", number)
             one = self.form(SymptomForm, file, loc, entry)
+            for code in _code_of(entry, "group"):
+                self.known(file, (*loc, "group"), code, groups, "group")
+            for place, code in enumerate(entry["daily_for"] if _is_list_at(entry, "daily_for") else ()):
+                self.known(file, (*loc, "daily_for", place), str(code), therapies, "therapy")
             if one is None:
                 for code in _code_of(entry, "code"):
                     scale = Scale.PRESENCE if entry.get("scale") == "presence" else Scale.SEVERITY
@@ -283,9 +289,6 @@ class _Loader:
             self._code(file, (*loc, "code"), one.code, "symptom")
             for key in ("label", "question", "about"):
                 self.text(file, (*loc, key), getattr(one, key))
-            self.known(file, (*loc, "group"), one.group, groups, "group")
-            for place, code in enumerate(one.daily_for):
-                self.known(file, (*loc, "daily_for", place), code, therapies, "therapy")
             if one.danger_question and one.scale == "presence":
                 self.note(
                     file, (*loc, "danger_question"), "only a symptom answered by severity needs a danger question"
@@ -328,6 +331,8 @@ class _Loader:
                 continue
             self._code(file, (*loc, "code"), one.code, "therapy")
             early = self._window(file, (*loc, "early"), one.early)
+            if one.early is not None and early is None:
+                early = Window(0, None)
             daily = self._window(file, (*loc, "daily_report"), one.daily_report)
             therapies.setdefault(one.code, Therapy(one.code, one.label, one.about, tuple(one.products), early, daily))
         return therapies
@@ -435,12 +440,15 @@ class _Loader:
                 if key in inside and inside[key] is None:
                     self.note(file, (*loc, *at, key), f"“{key}” is empty: write what it should be, or leave it out")
         # Read even when the form is wrong, so that mistakes in both are found at once.
-        reader = ConditionReader(catalogue, lambda at, message: self.note(file, at, message))
+        reader = ConditionReader(catalogue, lambda at, message, *, key=False: self.note(file, at, message, key=key))
         when = reader.read(entry["when"], (*loc, "when"), whole=True) if entry.get("when") is not None else None
         for name in _code_of(entry, "id"):
             self.unique(file, (*loc, "id"), name, "id")
         if form is None:
-            return None
+            # Read on with what is right in it, so that its other mistakes come at once too.
+            form = _repaired(entry)
+            if form is None:
+                return None
         if not _is_id(form.id):
             self.note(file, (*loc, "id"), _NO_ID.format(form.id))
         urgency = Urgency.ROUTINE
@@ -498,7 +506,7 @@ class _Loader:
         if form.window is not None:
             self.known(file, (*loc, "window"), form.window, ["early"], "window")
             if form.days is not None:
-                self.note(file, (*loc, "days"), "“window” and “days” exclude each other")
+                self.note(file, (*loc, "days"), "“window” and “days” exclude each other", key=True)
         therapies = frozenset(form.therapies) if form.therapies is not None else None
         return AppliesTo(therapies, form.window is not None, self._window(file, (*loc, "days"), form.days))
 
@@ -580,7 +588,36 @@ class _Loader:
                 if problem.field in hint and "did you mean" not in message:
                     message += nearest(problem.field, CASE_KEYS)
                 at = (*loc, problem.field) if problem.field in data else (*loc, *problem.field.split(".", 1))
-                self.note(file, at, message, key=message.startswith("unknown field"))
+                self.note(file, at, message, key=bool(re.match("unknown (field|symptom|quantity|item)", message)))
+
+
+_FILLING: Mapping[str, Any] = {
+    "id": "x",
+    "title": "x",
+    "urgency": URGENCY_CODES[0],
+    "why": "x",
+    "advice": "x",
+    "source": JUDGMENT,
+    "reasoning": "x",
+    "cases": {"fires": [], "stays_quiet": []},
+}
+"""Stands for what is missing or wrong in a rule that has been refused; nothing in it is another mistake."""
+
+
+def _repaired(entry: Mapping[str, Any]) -> RuleForm | None:
+    """The rule with filling in the place of every key that is wrong or missing."""
+    try:
+        RuleForm.model_validate(entry)
+    except ValidationError as error:
+        wrong = {str(found["loc"][0]) for found in error.errors(include_url=False) if found["loc"]}
+        if "source" in wrong:
+            wrong |= {"passage", "reasoning"}
+        right = {key: value for key, value in entry.items() if key not in wrong}
+        try:
+            return RuleForm.model_validate({key: _FILLING[key] for key in _FILLING if key in wrong} | right)
+        except ValidationError:
+            pass
+    return None
 
 
 _NO_ID = "“{}” is no id: lower-case letters, digits and single dashes only"
@@ -594,6 +631,10 @@ def _code_of(entry: Any, key: str) -> list[str]:
     """The code of an entry, if it can be read."""
     code = entry.get(key) if isinstance(entry, dict) else None
     return [code] if isinstance(code, str) else []
+
+
+def _is_list_at(entry: Any, key: str) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get(key), list)
 
 
 def _stand_in(key: str, passages: Any) -> Source:

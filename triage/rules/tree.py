@@ -108,7 +108,12 @@ def _note_error(name: str, error: MarkedYAMLError, note: Callable[[Place, str], 
     place = Place(name, at.line + 1, at.column + 1) if at else Place(name, 1, 1)
     message = next((words for part, words in _PLAIN_WORDS if part in problem), f"this is no YAML: {context} {problem}")
     opened = error.context_mark
-    if opened and opened is not at and (opened.line, opened.column) != (at.line, at.column) and "flow" in context:
+    if (
+        opened
+        and opened is not at
+        and (opened.line, opened.column) != (at.line, at.column)
+        and re.search("flow|quoted", context)
+    ):
         message += f" (opened at line {opened.line + 1}, column {opened.column + 1})"
     note(place, message)
 

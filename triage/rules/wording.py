@@ -105,6 +105,8 @@ def fact_sentence(fact: Fact, catalogue: Catalogue, when: Callable[[datetime], s
     at = f" (report of {when(fact.at)})" if fact.at else ""
     before = f" in the report of {when(fact.earlier_at)}" if fact.earlier_at else " in an earlier report"
     match fact.test:
+        case "at_least" | "at_most" if fact.subject in catalogue.symptoms:
+            return f"{name}: {value}{at}" if value == limit else f"{name}: {value}, at least {limit}{at}"
         case "at_least" | "at_most":
             return f"{name} {value} is {fact.test.replace('_', ' ')} {limit}{at}"
         case "is":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any as Anything
+from typing import Protocol
 
 from triage.rules import conditions as c
 from triage.rules.catalogue import MEASURED, SEVERITY_CODES, Catalogue, Scale, Severity, Window
@@ -14,8 +15,12 @@ from triage.rules.report import MEASURED_RANGE, TEMPERATURE_RANGE_C, UNKNOWN, fa
 from triage.rules.tree import Loc
 from triage.rules.urgency import URGENCY_CODES, Urgency
 
-Note = Callable[[Loc, str], None]
-"""Notes a mistake: where in the data, and what is wrong."""
+
+class Note(Protocol):
+    """Notes a mistake: where in the data, and what is wrong; `key` when it is the key that is wrong."""
+
+    def __call__(self, loc: Loc, message: str, *, key: bool = False) -> None: ...
+
 
 LONGEST_RUN = 13
 """The judged report and the 12 before it."""
@@ -78,9 +83,8 @@ class ConditionReader:
             self._unknown(data, loc)
             return None
         if len(names) > 1:
-            self.note(
-                (*loc, names[1]), f"one condition at a time: put “{names[0]}” and “{names[1]}” into “all:” or “any:”"
-            )
+            message = f"one condition at a time: put “{names[0]}” and “{names[1]}” into “all:” or “any:”"
+            self.note((*loc, names[1]), message, key=True)
             return None
         if names[0] == "together" and not whole:
             self.note((*loc, "together"), "“together” may only be the whole “when” of a rule")
@@ -91,15 +95,16 @@ class ConditionReader:
         """Notes why this asks for nothing the language knows."""
         refused = next((key for key in data if key in ("not", "no", "none", "unless", "except")), None)
         if refused is not None:
-            self.note((*loc, refused), NO_NOT)
+            self.note((*loc, refused), NO_NOT, key=True)
         elif set(data) == {"at_least"}:
-            self.note((*loc, "at_least"), "“at_least” needs “of” with a list of conditions, or a “symptom” beside it")
+            message = "“at_least” needs “of” with a list of conditions, or a “symptom” beside it"
+            self.note((*loc, "at_least"), message, key=True)
         elif not data:
             self.note(loc, "the condition is empty")
         else:
             others = [key for key in data if key not in ("at_least", "is")]
             key = next((key for key in others if nearest(key, self.readers)), others[0] if others else "is")
-            self.note((*loc, key), f"unknown condition “{key}”{nearest(key, self.readers)}")
+            self.note((*loc, key), f"unknown condition “{key}”{nearest(key, self.readers)}", key=True)
 
     # --- groups
 
@@ -136,20 +141,20 @@ class ConditionReader:
         scale = symptom.scale if symptom else None
         if ("at_least" in data) == ("is" in data):
             if set(data) <= {"symptom", "at_least", "is"}:  # else the likely slip has been named
-                self.note((*loc, "symptom"), "say either how bad (“at_least: moderate”) or “is: yes”")
+                self.note((*loc, "symptom"), "say either how bad (“at_least: moderate”) or “is: yes”", key=True)
             return None
         if "is" in data:
             if not self._says_yes(data["is"], (*loc, "is")):
                 return None
             if scale is Scale.SEVERITY:
-                self.note(
-                    (*loc, "is"), f"“{code}” is answered by severity: write “at_least: mild” instead of “is: yes”"
-                )
+                message = f"“{code}” is answered by severity: write “at_least: mild” instead of “is: yes”"
+                self.note((*loc, "is"), message, key=True)
                 return None
             return c.SymptomPresent(code) if code else None
         level = self._level(data, loc)
         if scale is Scale.PRESENCE:
-            self.note((*loc, "at_least"), f"“{code}” is answered yes or no: write “is: yes” instead of “at_least”")
+            message = f"“{code}” is answered yes or no: write “is: yes” instead of “at_least”"
+            self.note((*loc, "at_least"), message, key=True)
             return None
         return c.SymptomAtLeast(code, level) if code and level else None
 
@@ -205,14 +210,14 @@ class ConditionReader:
         if "at_most" in inner:
             for key in ("within", "risen_by"):
                 if key in inner:
-                    self.note((*loc, key), f"“{key}” goes with “at_least” only")
+                    self.note((*loc, key), f"“{key}” goes with “at_least” only", key=True)
             limit = self._degrees(inner, loc, "at_most")
             return c.TemperatureAtMost(limit) if limit is not None else None
         limit = self._degrees(inner, loc, "at_least")
         within = self._span(inner, loc, "within") if "within" in inner else None
         risen = self._rise(inner, loc) if "risen_by" in inner else None
         if "within" in inner and "risen_by" in inner:
-            self.note((*loc, "within"), "“within” and “risen_by” exclude each other")
+            self.note((*loc, "within"), "“within” and “risen_by” exclude each other", key=True)
         return c.TemperatureAtLeast(limit, within, risen) if limit is not None else None
 
     def _degrees(self, data: Mapping[str, Anything], loc: Loc, key: str) -> Decimal | None:
@@ -267,9 +272,10 @@ class ConditionReader:
         if limits is None:
             return None
         key, written = next(iter(limits.items()))
-        value = Decimal(str(written)) if isinstance(written, int | float) else Decimal(0)
         least, most = MEASURED_RANGE[quantity]
-        if not isinstance(written, int | float) or isinstance(written, bool) or not least <= value <= most:
+        number = isinstance(written, int | float) and not isinstance(written, bool)
+        value = Decimal(str(written)) if number else Decimal(0)
+        if not least <= value <= most:
             unit = MEASURED[quantity][1]
             self.note((*loc, key), f"“{written}” must be a number from {least} to {most} (in {unit}, without the unit)")
             return None
@@ -303,7 +309,9 @@ class ConditionReader:
         count = self._whole(inner, loc, "count", 2, 20)
         of = inner.get("of")
         if of not in URGENCY_CODES:
-            self.note((*loc, "of"), f"unknown urgency “{of}”{nearest(str(of), URGENCY_CODES)}")
+            missing = f"“of” is missing; one of {', '.join(URGENCY_CODES)}"
+            wrong = f"unknown urgency “{of}”{nearest(str(of), URGENCY_CODES)}"
+            self.note((*loc, "of"), wrong if "of" in inner else missing)
             return None
         return c.Together(Urgency.from_code(str(of)), count) if count else None
 
@@ -312,7 +320,7 @@ class ConditionReader:
     def _only(self, data: Mapping[str, Anything], loc: Loc, *allowed: str) -> None:
         for key in data:
             if key not in allowed:
-                self.note((*loc, key), f"unknown word “{key}” here{nearest(str(key), allowed)}")
+                self.note((*loc, key), f"unknown word “{key}” here{nearest(str(key), allowed)}", key=True)
 
     def _inner(
         self, data: Mapping[str, Anything], loc: Loc, key: str, *allowed: str, one_of: bool = False
@@ -326,7 +334,8 @@ class ConditionReader:
             return None, loc
         wrong = [word for word in inner if word not in allowed]
         for word in wrong:
-            self.note((*loc, word), f"unknown word “{word}”{nearest(str(word), allowed)}; one of {', '.join(allowed)}")
+            message = f"unknown word “{word}”{nearest(str(word), allowed)}; one of {', '.join(allowed)}"
+            self.note((*loc, word), message, key=True)
         if one_of and not wrong and len(inner) > 1:
             self.note(loc, f"say one of: {', '.join(allowed)}")
             return None, loc
@@ -349,8 +358,12 @@ class ConditionReader:
         levels = SEVERITY_CODES[1:]
         if isinstance(word, str) and word in levels:
             return Severity[word.upper()]
-        where = (*loc, "at_least") if "at_least" in data else loc
-        self.note(where, f'unknown severity "{word}"{nearest(str(word), levels)}; one of {", ".join(levels)}')
+        if "at_least" not in data:
+            self.note(loc, f"“at_least” is missing; one of {', '.join(levels)}")
+            return None
+        self.note(
+            (*loc, "at_least"), f'unknown severity "{word}"{nearest(str(word), levels)}; one of {", ".join(levels)}'
+        )
         return None
 
     def _whole(self, data: Mapping[str, Anything], loc: Loc, key: str, least: int, most: int) -> int | None:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import lru_cache
 from typing import cast
 
-from flask import current_app
+from flask import current_app, has_app_context
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -48,12 +47,18 @@ def keep(session: Session, ruleset: Ruleset, at: datetime) -> None:
 
 def by_hash(session: Session, hash: str) -> Ruleset:
     """The stored ruleset of that hash. Raises UnknownRuleset."""
-    document = session.scalar(select(RulesetVersion.document).where(RulesetVersion.hash == hash))
-    if document is None:
-        raise UnknownRuleset(hash)
-    return _read(document)
+    if has_app_context() and active().hash == hash:
+        return active()
+    if hash not in _read:
+        document = session.scalar(select(RulesetVersion.document).where(RulesetVersion.hash == hash))
+        if document is None:
+            raise UnknownRuleset(hash)
+        if len(_read) >= MOST_KEPT:
+            _read.clear()
+        _read[hash] = from_document(document)
+    return _read[hash]
 
 
-@lru_cache(maxsize=8)
-def _read(document: str) -> Ruleset:
-    return from_document(document)
+MOST_KEPT = 16
+_read: dict[str, Ruleset] = {}
+"""Rulesets by hash: a hash never means another one, so they need not be asked for or read again."""

@@ -1,0 +1,172 @@
+"""The access table: every route × method × role × team. A new route without a row fails, and says what to write."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from triage.accounts.access import allowed_roles
+from triage.models import Role
+from triage.rules.urgency import Urgency
+
+PATIENT, CAREGIVER, NURSE, CLINICIAN, ADMINISTRATOR = Role
+REPORTERS = {PATIENT, CAREGIVER}
+EVERYBODY = set(Role)
+ROLES = [None, *Role]  # None is nobody: not signed in
+
+
+@dataclass(frozen=True)
+class Row:
+    """Who may use a route; everybody else signed in gets 403, nobody is asked to sign in. `of` is the row its address
+    names: for people who have the role but belong elsewhere it does not exist (404)."""
+
+    roles: set[Role]
+    of: str = ""
+    public: bool = False
+
+
+PUBLIC = Row(EVERYBODY, public=True)
+
+TABLE = {
+    "accounts.home": PUBLIC,
+    "accounts.health": PUBLIC,
+    "accounts.sign_in": PUBLIC,
+    "accounts.sign_out": Row(EVERYBODY),
+    "accounts.people": Row({ADMINISTRATOR}),
+    "accounts.enrol": Row({ADMINISTRATOR}),
+    "accounts.patient": Row({ADMINISTRATOR}, of="patient"),
+    "accounts.give_access": Row({ADMINISTRATOR}, of="patient"),
+    "accounts.renew_access": Row({ADMINISTRATOR}, of="patient"),
+    "accounts.add_dose": Row({ADMINISTRATOR}, of="patient"),
+    "accounts.end_monitoring": Row({ADMINISTRATOR}, of="patient"),
+    "reports.home": Row(REPORTERS),
+    "reports.too_unwell": Row(REPORTERS),
+    "reports.danger": Row(REPORTERS),
+    "reports.temperature": Row(REPORTERS),
+    "reports.symptoms": Row(REPORTERS),
+    "reports.more": Row(REPORTERS),
+    "reports.severity": Row(REPORTERS),
+    "reports.about": Row(REPORTERS),
+    "reports.check": Row(REPORTERS),
+    "reports.send": Row(REPORTERS),
+    "reports.earlier": Row(REPORTERS),
+    "reports.result": Row(REPORTERS, of="report"),
+    "care_team.queue": Row({NURSE}),
+    "care_team.record": Row({NURSE}, of="patient"),
+    "care_team.acknowledge": Row({NURSE}, of="alert"),
+    "care_team.resolve": Row({NURSE}, of="alert"),
+    "ruleset_editor.rules": Row({CLINICIAN, NURSE}),
+    "ruleset_editor.rule": Row({CLINICIAN, NURSE}),
+}
+
+
+class Ward:
+    """A care team with one patient, who has sent a report that opened an alert, and somebody of each role."""
+
+    def __init__(self, make: Any, name: str) -> None:
+        team = make.team(f"Ward of {name}", phone=f"+44 1632 960 {len(name):03}")
+        patient = make.patient(name, team=team)
+        self.name = name
+        self.people = {
+            PATIENT: make.account(patient),
+            CAREGIVER: make.caregiver(patient),
+            **{
+                role: make.staff(role.value, f"{role} of {name}", team=team)
+                for role in (NURSE, CLINICIAN, ADMINISTRATOR)
+            },
+        }
+        alert = make.alert(patient, Urgency.URGENT, by=self.people[CAREGIVER])
+        self.values = {
+            "patient_id": patient.id,
+            "alert_id": alert.id,
+            "report_id": alert.findings[0].report_id,
+            "person_id": self.people[CAREGIVER].id,
+            "rule_id": make.ruleset.rules[0].id,
+        }
+
+
+def routes(app):
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint != "static"]
+
+
+def methods(rule):
+    return sorted(rule.methods - {"HEAD", "OPTIONS"})
+
+
+@pytest.mark.database("sqlite")
+def test_every_route_has_a_row(app):
+    for rule in routes(app):
+        assert rule.endpoint in TABLE, (
+            f"{rule.endpoint} ({rule.rule}) is new: write into TABLE of this file who may use it, "
+            "and mark its view with @roles(…) of triage.accounts.access"
+        )
+    gone = set(TABLE) - {rule.endpoint for rule in routes(app)}
+    assert not gone, f"these routes are gone; take them out of TABLE: {sorted(gone)}"
+
+
+@pytest.mark.database("sqlite")
+def test_every_view_says_who_may_use_it(app):
+    for rule in routes(app):
+        row = TABLE[rule.endpoint]
+        said = allowed_roles(app.view_functions[rule.endpoint])
+        assert said == (None if row.public else frozenset(row.roles)), f"{rule.endpoint} says {said}, TABLE {row}"
+
+
+@pytest.mark.database("sqlite")
+def test_a_view_that_says_nothing_is_for_nobody(app, pages, alice):
+    app.add_url_rule("/forgotten", "forgotten", lambda: "secret")
+    for somebody in (None, alice):
+        page = pages(somebody).get("/forgotten")
+        assert page.status in (302, 403)
+        assert "secret" not in page.html
+
+
+@pytest.mark.parametrize("endpoint", TABLE)
+@pytest.mark.parametrize("role", ROLES, ids=lambda role: role or "nobody")
+def test_access(endpoint, role, app, make, pages):
+    row = TABLE[endpoint]
+    ours, theirs = Ward(make, "Anna"), Ward(make, "Berthold")
+    visitor = pages(ours.people.get(role))
+    for rule in [rule for rule in routes(app) if rule.endpoint == endpoint]:
+        for method in methods(rule):
+            other = {name: theirs.values[name] for name in rule.arguments}
+            unknown = {name: uuid4() for name in rule.arguments - {"rule_id"}} | (
+                {"rule_id": "no-such-rule"} if "rule_id" in rule.arguments else {}
+            )
+            own = {name: ours.values[name] for name in rule.arguments}
+            asked = f"{method} {rule.rule} by {role or 'nobody'}"
+            if row.public:
+                assert send(visitor, method, endpoint, own).status < 400 or method == "POST", asked
+            elif role is None:
+                for values in (own, other, unknown):
+                    page = send(visitor, method, endpoint, values)
+                    assert page.status == (302 if method == "GET" else 401), asked
+                    if method == "GET":
+                        assert page.location.startswith("/sign-in?next="), asked
+                    assert not page.shows("Anna"), asked
+            elif role not in row.roles:
+                for values in (own, other, unknown):
+                    page = send(visitor, method, endpoint, values)
+                    assert page.status == 403, asked
+                    assert not page.shows("Berthold"), asked
+            else:
+                if rule.arguments:
+                    assert send(visitor, method, endpoint, unknown).status == 404, f"{asked} of a row that is not there"
+                if row.of:
+                    page = send(visitor, method, endpoint, other)
+                    assert page.status == 404, f"{asked} of another team"
+                    assert not page.shows("Berthold"), asked
+                page = send(visitor, method, endpoint, own)
+                assert page.status in (200, 302, 303, 422), f"{asked} of the own team answers {page.status}"
+                assert not page.shows("Berthold"), f"{asked} shows another team's patient"
+
+
+def send(visitor, method, endpoint, values):
+    """Ask without filling anything in."""
+    if method == "GET":
+        return visitor.get(endpoint, **values)
+    assert method == "POST", "only GET and POST are used"
+    return visitor.post(endpoint, {}, **values)

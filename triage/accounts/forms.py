@@ -1,0 +1,195 @@
+"""Signing in, and what an administrator fills in. Out come values, not strings."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import Field, ValidationError
+from wtforms.validators import DataRequired, Length
+
+from triage.accounts.services import Account, Enrolment, Refused
+from triage.fields import DateParts, Hidden, Password, Radios, Text
+from triage.models import DoseKind, Role
+from triage.rules.catalogue import Catalogue
+
+NOT_KNOWN = "unknown"
+_TAKEN = "Somebody has this sign-in name already. Choose another one"
+
+
+class SignInForm(FlaskForm):
+    """Name and passphrase; `kept` carries a form that was sent when the sign-in had timed out."""
+
+    sign_in_name = Text(
+        "Your sign-in name", [DataRequired("Enter your sign-in name")], plain=True, autocomplete="username"
+    )
+    passphrase = Password("Your passphrase", [DataRequired("Enter your passphrase")], autocomplete="current-password")
+    next = Hidden()
+    kept = Hidden()
+
+    def refuse(self, why: Refused) -> None:
+        """Say why nobody was signed in, never whether the name exists."""
+        self.sign_in_name.errors = [
+            {
+                Refused.UNKNOWN: "The sign-in name or the passphrase is not right. Check both and try again.",
+                Refused.TOO_MANY: "This name was tried too many times. Wait 15 minutes. Call if you need help now.",
+                Refused.DEMO_PASSWORD: "Demo accounts work only on the machine that runs the demonstration.",
+            }[why]
+        ]
+
+
+def _name_for_signing_in(form: Any, field: Field) -> None:
+    name = (field.data or "").strip()
+    if name and not all(letter.isalnum() or letter in ".-_@" for letter in name):
+        raise ValidationError("A sign-in name has letters, digits, and . - _ @ only")
+
+
+class _Dates(FlaskForm):
+    """A form that compares days with today in the care team's time zone."""
+
+    def __init__(self, today: date, **kwargs: Any) -> None:
+        self.today = today
+        super().__init__(**kwargs)
+
+    def not_later_than_today(self, field: Field, what: str) -> None:
+        if field.data is not None and field.data > self.today:
+            raise ValidationError(f"{what} cannot be in the future")
+
+
+class EnrolForm(_Dates):
+    """A new patient with a course and, if wanted, an account."""
+
+    name = Text("Name", [DataRequired("Enter the patient’s name"), Length(max=200, message="Shorten the name")])
+    born_on = DateParts("Date of birth", required=False, description="Leave empty if it is not known")
+    phone = Text(
+        "Telephone",
+        [Length(max=40, message="Shorten the telephone number")],
+        inputmode="tel",
+        description="Nurses call this number",
+    )
+    therapy = Radios("Therapy", message="Choose the therapy, or “Not known”")
+    product = Text(
+        "Product", [Length(max=100, message="Shorten the product")], description="For example TECARTUS. May be empty"
+    )
+    started_on = DateParts(
+        "Day 0: first infusion or dose",
+        required=False,
+        description="For example 17 11 2026. Leave empty if it is not known: reports then count as inside every window",
+    )
+    on_steroids_since = DateParts(
+        "On steroids, or given tocilizumab, since", required=False, description="Leave empty if neither"
+    )
+    sign_in_name = Text(
+        "Sign-in name of the patient",
+        [_name_for_signing_in, Length(max=100, message="Shorten the sign-in name")],
+        plain=True,
+        description="Leave empty if the patient gets no account now",
+    )
+
+    def offer(self, catalogue: Catalogue) -> None:
+        """The therapies of the catalogue."""
+        known = [(code, f"{therapy.label}: {therapy.about}") for code, therapy in catalogue.therapies.items()]
+        self.therapy.choices = dict([*known, (NOT_KNOWN, "Not known")])
+
+    def validate_born_on(self, field: Field) -> None:
+        self.not_later_than_today(field, "The date of birth")
+
+    def validate_started_on(self, field: Field) -> None:
+        self.not_later_than_today(field, "Day 0")
+
+    def validate_on_steroids_since(self, field: Field) -> None:
+        self.not_later_than_today(field, "This date")
+
+    def name_taken(self) -> None:
+        self.sign_in_name.errors = [_TAKEN]
+
+    def enrolment(self) -> Enrolment:
+        """What was filled in."""
+        return Enrolment(
+            name=(self.name.data or "").strip(),
+            born_on=self.born_on.data,
+            phone=(self.phone.data or "").strip(),
+            therapy=None if self.therapy.data == NOT_KNOWN else self.therapy.data,
+            product=(self.product.data or "").strip(),
+            started_on=self.started_on.data,
+            on_steroids_since=self.on_steroids_since.data,
+            sign_in_name=(self.sign_in_name.data or "").strip(),
+        )
+
+
+class AccessForm(FlaskForm):
+    """An account for the patient or for a caregiver."""
+
+    role = Radios(
+        "Whose account is it?",
+        choices=[(Role.PATIENT.value, "The patient"), (Role.CAREGIVER.value, "Somebody who cares for the patient")],
+        message="Choose whose account it is",
+    )
+    name = Text("Name", [DataRequired("Enter the name"), Length(max=200, message="Shorten the name")])
+    phone = Text("Telephone", [Length(max=40, message="Shorten the telephone number")], inputmode="tel")
+    sign_in_name = Text(
+        "Sign-in name",
+        [
+            DataRequired("Enter a sign-in name"),
+            _name_for_signing_in,
+            Length(max=100, message="Shorten the sign-in name"),
+        ],
+        plain=True,
+    )
+
+    def name_taken(self) -> None:
+        self.sign_in_name.errors = [_TAKEN]
+
+    def account(self) -> Account:
+        """What was filled in."""
+        return Account(
+            name=(self.name.data or "").strip(),
+            sign_in_name=(self.sign_in_name.data or "").strip(),
+            role=Role(self.role.data),
+            phone=(self.phone.data or "").strip(),
+        )
+
+
+class RenewForm(FlaskForm):
+    """One button: a new passphrase."""
+
+
+class DoseForm(_Dates):
+    """A further infusion, cycle start or dose step."""
+
+    given_on = DateParts("Day it was given")
+    kind = Radios(
+        "What was it?",
+        choices=[
+            (DoseKind.INFUSION.value, "Infusion"),
+            (DoseKind.CYCLE_START.value, "Start of a cycle"),
+            (DoseKind.DOSE_STEP.value, "Dose step or restart"),
+        ],
+        message="Choose what was given",
+    )
+
+    def validate_given_on(self, field: Field) -> None:
+        self.not_later_than_today(field, "The dose")
+
+    def day(self) -> date:
+        """The day that was filled in; only after validation."""
+        day: date = self.given_on.data
+        return day
+
+    def dose_kind(self) -> DoseKind:
+        return DoseKind(self.kind.data)
+
+
+class EndForm(_Dates):
+    """The last day on which reports are expected."""
+
+    ended_on = DateParts("Last day of monitoring")
+
+    def validate_ended_on(self, field: Field) -> None:
+        self.not_later_than_today(field, "The last day")
+
+    def day(self) -> date:
+        """The day that was filled in; only after validation."""
+        day: date = self.ended_on.data
+        return day

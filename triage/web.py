@@ -1,0 +1,334 @@
+"""Makes the web application: settings, extensions, rooms, error pages, headers. No route and no query stands here."""
+
+from __future__ import annotations
+
+import os
+import runpy
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import structlog
+from click import ClickException
+from flask import Flask, Response, current_app, g, has_app_context, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_login import LoginManager
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from jinja2 import StrictUndefined
+from sqlalchemy import event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import HTTPException
+from whitenoise import WhiteNoise
+
+from triage import logs, paths
+from triage.accounts import access, sessions
+from triage.accounts import views as accounts
+from triage.database import db
+from triage.models import Person, Role
+from triage.rules.loading import RuleFileErrors, load
+from triage.rules.report import celsius_to_fahrenheit
+from triage.rules.ruleset import Ruleset
+from triage.rules.wording import number
+from triage.ruleset_editor import versions
+
+
+def _rooms() -> list[Any]:  # TEMPORARY until all rooms are written
+    import importlib
+
+    found = []
+    for name in ("accounts", "reports", "care_team", "ruleset_editor"):
+        try:
+            found.append(importlib.import_module(f"triage.{name}.views"))
+        except ModuleNotFoundError as missing:
+            if not str(missing.name).startswith(f"triage.{name}"):
+                raise
+    return found
+
+
+ROOMS = _rooms()
+LARGEST_FORM = 256 * 1024  # bytes; a report with the longest note is a tenth of it
+
+HEADERS = {
+    # Styles, scripts and images come from our own /static/ and nowhere else; nothing inline runs.
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+HTTPS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}
+NOT_KEPT = {"Cache-Control": "no-store"}
+"""Pages are personal: after signing out, the back button of a shared device must not show them."""
+
+
+class CannotStart(ClickException):
+    """The settings or rule files make no sense. One problem a line; a command ends with it in plain words."""
+
+
+@dataclass(frozen=True)
+class Phone:
+    """Whom to call, on every page."""
+
+    emergency_number: str
+    care_team_phone: str
+    care_team_name: str
+
+    @property
+    def care_team_tel(self) -> str:
+        """The number as a link dials it."""
+        return dialled(self.care_team_phone)
+
+
+def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
+    """The application; `overrides` replace settings. Raises CannotStart for bad settings and bad rule files."""
+    logs.configure()
+    app = Flask("triage", template_folder=paths.folder("templates"), static_folder=paths.folder("static"))
+    app.config.from_mapping(settings(overrides))
+    _configure(app)
+    app.extensions[versions.EXTENSION] = _ruleset(app.config["RULES"])
+    db.init_app(app)
+    _note_commits(app)
+    _sign_in(app)
+    CSRFProtect(app)
+    _templates(app)
+    for room in ROOMS:
+        app.register_blueprint(room.bp)
+    _error_pages(app)
+    _headers(app)
+    return app
+
+
+def settings(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The settings of config.py in this environment. Raises CannotStart."""
+    file = _config_file()
+    read: Callable[..., dict[str, Any]] = file["settings"]
+    try:
+        return read(os.environ, overrides)
+    except file["BadSettings"] as problems:
+        raise CannotStart(str(problems)) from None
+
+
+@lru_cache
+def _config_file() -> dict[str, Any]:
+    return runpy.run_path(str(paths.folder("config.py")), run_name="triage_config")
+
+
+def _configure(app: Flask) -> None:
+    """What Flask and its extensions are told, worked out from our settings."""
+    secure = not app.config["LOCAL"]
+    engine = {
+        "url": app.config["DATABASE_URL"],
+        "hide_parameters": True,  # an error would carry answers and names into the log
+    }
+    if not app.config["DATABASE_URL"].startswith("sqlite"):
+        engine["pool_pre_ping"] = True  # a connection that died in the night is noticed before a report is sent on it
+    for name, value in {
+        "SQLALCHEMY_ENGINES": {"default": engine},
+        "SESSION_COOKIE_NAME": "__Host-triage" if secure else "triage",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": secure,
+        # The cookie's own life; how long a sign-in lasts is decided by triage/accounts/sessions.py.
+        "PERMANENT_SESSION_LIFETIME": timedelta(days=app.config["PATIENT_SESSION_DAYS"]),
+        "WTF_CSRF_TIME_LIMIT": None,  # a form may lie open for hours; the token lives as long as the session
+        "MAX_CONTENT_LENGTH": LARGEST_FORM,
+    }.items():
+        app.config[name] = value
+
+
+def _ruleset(folder: str) -> Ruleset:
+    stamp = tuple((str(file), file.stat().st_mtime_ns) for file in sorted(Path(folder).rglob("*")))
+    return _loaded(folder, stamp)
+
+
+@lru_cache(maxsize=4)
+def _loaded(folder: str, stamp: object) -> Ruleset:
+    """Reading all files takes a while; tests make an application each."""
+    try:
+        return load(Path(folder))
+    except RuleFileErrors as errors:
+        raise CannotStart(f"The rule files cannot be used:\n{errors}") from None
+
+
+def _sign_in(app: Flask) -> None:
+    manager = LoginManager(app)
+    # A phone changes its address between home and street: that is no reason to sign a patient out.
+    manager.session_protection = None
+    manager.user_loader(sessions.load)
+
+    @app.before_request
+    def guard() -> ResponseReturnValue | None:
+        """Deny by default. Before the CSRF check, so that a form whose sender's sign-in timed out is kept."""
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(endpoint=request.endpoint, method=request.method)
+        g.incident = secrets.token_hex(4)
+        g.phone = _phone(None)  # so that an error page has numbers even when the next line finds no database
+        g.phone = _phone(access.signed_in())
+        refusal = access.refusal()
+        if refusal is access.Refusal.SIGN_IN_FIRST:
+            return accounts.sign_in_first()
+        if refusal is access.Refusal.WRONG_ROLE:
+            return _error_page(403)
+        return None
+
+
+def _phone(person: Person | None) -> Phone:
+    """The numbers of the person's own care team; before sign-in those of the settings."""
+    if person is None:
+        config = current_app.config
+        return Phone(config["EMERGENCY_NUMBER"], config["CARE_TEAM_PHONE"], config["CARE_TEAM_NAME"])
+    team = access.team_of(person)
+    g.time_zone = team.time_zone
+    return Phone(team.emergency_number, team.phone, team.name)
+
+
+def _templates(app: Flask) -> None:
+    """How templates are read and what every one of them knows."""
+    app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
+    app.add_template_filter(local_time)
+    app.add_template_filter(local_date)
+    app.add_template_filter(temperature)
+    app.add_template_filter(dialled)
+
+    @app.context_processor
+    def known_everywhere() -> dict[str, Any]:
+        """Whom to call, who is signed in, where they can go. An error page does not ask the database for it."""
+        person = None if g.get("broken") else access.signed_in()
+        return {"phone": g.phone, "person": person, "navigation": _navigation(person)}
+
+
+@dataclass(frozen=True)
+class Link:
+    """A place to go."""
+
+    text: str
+    href: str
+    current: bool
+
+
+_NAVIGATION: Mapping[Role, tuple[tuple[str, str], ...]] = {
+    Role.PATIENT: (("Report", "reports.home"), ("Earlier reports", "reports.earlier")),
+    Role.CAREGIVER: (("Report", "reports.home"), ("Earlier reports", "reports.earlier")),
+    Role.NURSE: (("Queue", "care_team.queue"), ("Rules", "ruleset_editor.rules")),
+    Role.CLINICIAN: (("Rules", "ruleset_editor.rules"),),
+    Role.ADMINISTRATOR: (("People", "accounts.people"),),
+}
+
+
+def _navigation(person: Person | None) -> list[Link]:
+    if person is None:
+        return []
+    return [
+        Link(text, current_app.url_for(endpoint), current=request.endpoint == endpoint)
+        for text, endpoint in _NAVIGATION[Role(person.role)]
+    ]
+
+
+def local_time(moment: datetime) -> str:
+    """A moment in the care team's time zone: "Monday 2 March 2026, 08:00"."""
+    local = moment.astimezone(_zone())
+    return f"{local:%A} {local.day} {local:%B %Y, %H:%M}"
+
+
+def local_date(moment: datetime) -> str:
+    """The day of a moment in the care team's time zone: "Monday 2 March 2026"."""
+    local = moment.astimezone(_zone())
+    return f"{local:%A} {local.day} {local:%B %Y}"
+
+
+def _zone() -> ZoneInfo:
+    return ZoneInfo(g.get("time_zone") or current_app.config["TIME_ZONE"])
+
+
+def temperature(celsius: object) -> str:
+    """A temperature in both units, "38.4 °C (101.1 °F)"; words for what is no number."""
+    if isinstance(celsius, int | float | Decimal):
+        exact = Decimal(str(celsius))
+        return f"{number('temperature', exact)} °C ({celsius_to_fahrenheit(exact)} °F)"
+    return "not known"
+
+
+def dialled(phone: str) -> str:
+    """A telephone number as a `tel:` link dials it: digits and a leading plus."""
+    return ("+" if phone.strip().startswith("+") else "") + "".join(filter(str.isdigit, phone))
+
+
+def _note_commits(app: Flask) -> None:
+    """Remember whether this request has saved anything: an error page must say so truthfully."""
+    with app.app_context():
+
+        @event.listens_for(db.sessionmaker, "after_commit")
+        def committed(session: Session) -> None:
+            if has_app_context():
+                g.saved = True
+
+
+def _error_pages(app: Flask) -> None:
+    @app.errorhandler(CSRFError)
+    def page_too_old(error: CSRFError) -> ResponseReturnValue:
+        return accounts.sign_in_first() or _error_page(400)
+
+    @app.errorhandler(HTTPException)
+    def http_error(error: HTTPException) -> ResponseReturnValue:
+        if error.response is not None or error.code is None or error.code < 400:
+            return error.get_response()
+        return _error_page(error.code)
+
+    @app.errorhandler(SQLAlchemyError)
+    def database_error(error: SQLAlchemyError) -> ResponseReturnValue:
+        return _broken("database_failed", error, 503)
+
+    @app.errorhandler(Exception)
+    def program_error(error: Exception) -> ResponseReturnValue:
+        return _broken("program_failed", error, 500)
+
+
+def _broken(name: str, error: Exception, code: int) -> ResponseReturnValue:
+    """The page for what should not happen. Nothing of the error itself is shown or logged but its type and place."""
+    logs.failure(name, error, incident=g.incident, status=code)
+    g.broken = True
+    return _error_page(code)
+
+
+def _error_page(code: int) -> ResponseReturnValue:
+    """`saved` is None where nothing was to be saved, else whether the form that was sent is saved."""
+    saved = None if request.method in ("GET", "HEAD", "OPTIONS") else bool(g.get("saved"))
+    template = f"errors/{code}.html"
+    known = template in current_app.jinja_env.list_templates()
+    page = render_template(template if known else "errors/error.html", code=code, incident=g.incident, saved=saved)
+    return page, code
+
+
+def _headers(app: Flask) -> None:
+    headers = HEADERS if app.config["LOCAL"] else HEADERS | HTTPS_HEADERS
+
+    @app.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers.update(headers | NOT_KEPT)
+        return response
+
+    def static_headers(static: Any, path: str, url: str) -> None:
+        for name, value in headers.items():
+            static[name] = value
+
+    # WhiteNoise answers for /static/ before Flask is asked, compressed where a .gz lies beside the file.
+    app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
+        app.wsgi_app,
+        root=str(paths.folder("static")),
+        prefix="static/",
+        max_age=300,
+        allow_all_origins=False,
+        add_headers_function=static_headers,
+    )
