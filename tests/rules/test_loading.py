@@ -313,7 +313,7 @@ def test_all_mistakes_of_all_files_come_at_once_in_their_order() -> None:
         "rules/catalogue.yaml:7:120",
         "rules/crs.yaml:1:3",
         "rules/crs.yaml:4:19",
-        "rules/crs.yaml:4:37",
+        "rules/crs.yaml:4:36",
         "rules/crs.yaml:9:3",
         "rules/other.yaml:1:1",
     ]
@@ -328,7 +328,7 @@ def test_a_key_that_is_missing_hides_no_other_mistake_of_the_rule() -> None:
         "rules/crs.yaml:3:12",
         "rules/crs.yaml:4:44",
         "rules/crs.yaml:9:11",
-        "rules/crs.yaml:15:44",
+        "rules/crs.yaml:15:52",
     ]
 
 
