@@ -165,7 +165,7 @@ def _loaded(folder: str, stamp: object) -> Ruleset:
 def _sign_in(app: Flask) -> None:
     manager = LoginManager(app)
     # A phone changes its address between home and street: that is no reason to sign a patient out.
-    manager.session_protection = None
+    manager.session_protection = None  # type: ignore[assignment]  # what its documentation says
     manager.user_loader(sessions.load)
 
     @app.before_request

@@ -65,14 +65,16 @@ def refusal() -> Refusal | None:
     allowed = allowed_roles(current_app.view_functions[request.endpoint])
     if allowed is None:
         return None
-    if not current_user.is_authenticated:
+    somebody = signed_in()
+    if somebody is None:
         return Refusal.SIGN_IN_FIRST
-    return None if current_user.role in allowed else Refusal.WRONG_ROLE
+    return None if somebody.role in allowed else Refusal.WRONG_ROLE
 
 
 def signed_in() -> Person | None:
     """Whoever is signed in, if anybody."""
-    return cast(Person, current_user._get_current_object()) if current_user.is_authenticated else None
+    user: Any = current_user
+    return cast(Person, user._get_current_object()) if user.is_authenticated else None
 
 
 def person() -> Person:
@@ -92,7 +94,7 @@ def team_of(person: Person) -> CareTeam:
     return own_patient(person).care_team
 
 
-def patients_of(person: Person) -> Select[tuple[Patient]]:
+def patients_of(person: Person) -> Select[Patient]:
     """The patients within a person's reach. A clinician owns rules and sees no patient."""
     if person.role in PEOPLE_OF_A_PATIENT:
         return select(Patient).where(Patient.id == person.patient_id)

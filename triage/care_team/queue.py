@@ -90,7 +90,7 @@ def lines(session: Session, alert: Alert, team: CareTeam) -> tuple[Line, ...]:
 
 def _line(session: Session, finding: AlertFinding, alert: Alert, team: CareTeam) -> Line:
     ruleset = versions.by_hash(session, finding.ruleset_hash)
-    found = results.of(finding.body, ruleset, team.emergency_number, team.phone)
+    found = results.of(finding.body, ruleset, team.emergency_number, team.phone, team.time_zone)
     who = SILENCE
     if finding.kind == AlertKind.REPORT and finding.report is not None:
         reporter = finding.report.reporter

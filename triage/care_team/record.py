@@ -125,7 +125,7 @@ def _report(session: Session, record: ReportRecord, patient: Patient) -> ReportE
 
 def _judged(body: bytes, ruleset: Ruleset, patient: Patient) -> Judged:
     team = patient.care_team
-    result = results.of(body, ruleset, team.emergency_number, team.phone)
+    result = results.of(body, ruleset, team.emergency_number, team.phone, team.time_zone)
     passages: dict[str, list[CitedPassage]] = {}
     reasoning: dict[str, str] = {}
     for reason in result.reasons:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from triage.rules import wording
 from triage.rules.assessment import Fact
@@ -52,7 +53,8 @@ class Result:
         """The facts of the deciding rules, and what could not be decided, each once: of two thresholds that the same
         value met, the one that says more."""
         found: dict[tuple[object, ...], tuple[float, str]] = {}
-        for reason in self.deciding:
+        # Rules that stand on one fact first: they say most plainly what is wrong.
+        for reason in sorted(self.deciding, key=lambda reason: len(reason.facts)):
             for fact, text in zip(reason.facts, reason.because, strict=False):
                 key = (fact.subject, fact.test, fact.value, fact.at)
                 if key not in found or _weight(fact) > found[key][0]:
@@ -76,10 +78,13 @@ def _weight(fact: Fact) -> float:
 When = Callable[[datetime], str]
 
 
-def of(
-    body: bytes, ruleset: Ruleset, emergency_number: str, care_team_phone: str, when: When = wording.utc_text
-) -> Result:
-    """The result that the canonical bytes of an assessment tell; `when` says how moments are written."""
+def of(body: bytes, ruleset: Ruleset, emergency_number: str, care_team_phone: str, time_zone: str) -> Result:
+    """The result that the canonical bytes of an assessment tell; moments are written in that time zone."""
+
+    def when(moment: datetime) -> str:
+        local = moment.astimezone(ZoneInfo(time_zone))
+        return f"{local.day} {local:%B, %H:%M}"
+
     data = json.loads(body)
     urgency = Urgency.from_code(data["urgency"])
     reasons = tuple(_reason(entry, ruleset, when) for entry in data["fired"])

@@ -188,7 +188,7 @@ def result(report_id: UUID) -> ResponseReturnValue:
     return render_template(
         "reports/result.html",
         record=record,
-        result=results.of(record.assessment.body, ruleset, team.emergency_number, team.phone),
+        result=results.of(record.assessment.body, ruleset, team.emergency_number, team.phone, team.time_zone),
         answers=results.answers(history.read(record, ruleset.catalogue), ruleset.catalogue),
         report=history.read(record, ruleset.catalogue),
         caregiver=person().role == Role.CAREGIVER,
