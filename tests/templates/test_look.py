@@ -19,7 +19,9 @@ pytestmark = pytest.mark.database("sqlite")
 class Sample(FlaskForm):
     """One field of each kind."""
 
-    temperature = Text("Your temperature now", description="For example 36.8", suffix="°C", inputmode="decimal", width=5)
+    temperature = Text(
+        "Your temperature now", description="For example 36.8", suffix="°C", inputmode="decimal", width=5
+    )
     passphrase = Password("Your passphrase", autocomplete="current-password")
     unit = Radios("What does the thermometer show?", choices=[("c", "°C (Celsius)"), ("f", "°F (Fahrenheit)")])
     other = Radios("Anything else?", choices=[("yes", "Yes"), ("no", "No")], inline=True, size="s")

@@ -90,13 +90,15 @@ def ask() -> ResponseReturnValue:
     """One step of the report: the address names it."""
     step = request.path.rsplit("/", 1)[-1]
     asking = _asking()
-    if step != "danger" and (asking.draft is None or not forms.needed(step, asking.questions, asking.answers)):
+    if request.method == "GET" and asking.draft is None and step != "danger":
+        return redirect(url_for("reports.danger"))
+    if not forms.needed(step, asking.questions, asking.answers):
         return redirect(_where(_open_step(asking)))
     form = forms.step_form(step, asking.questions, asking.answers)
     if request.method == "POST":
         if not form.belongs_to(str(asking.reporter.id)):
-            flash("That page was not printed for you, so nothing of it was kept. Please answer it again.")
-            return redirect(url_for(f"reports.{step}"))
+            flash("That page was not printed for you, so nothing of it was kept. Please answer the questions yourself.")
+            return redirect(url_for("reports.home"))
         if form.validate():
             return _keep(asking, step, form)
     form.stamp(str(asking.reporter.id))

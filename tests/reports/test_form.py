@@ -1,0 +1,323 @@
+"""The daily report as patients and caregivers fill it in."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sqlalchemy import func, select
+
+from triage.models import Alert, AlertFinding, AssessmentRecord, AuditEntry, ReportDraft, ReportRecord
+from triage.rules.urgency import Urgency
+
+TEMPERATURE = {"temperature": "36.8", "unit": "c", "feverish": "no", "fever_reducer": "no", "on_steroids": "no"}
+
+
+def danger(visitor, *signs):
+    return visitor.get("reports.danger").press("Continue", signs=list(signs) or ["none"])
+
+
+def groups(page, **ticked):
+    """Every group of the page answered with "none of these", but those named."""
+    names = {str(box["name"]) for box in page.soup.select("input[type=checkbox]")}
+    return {name: ["none"] for name in names} | {f"group_{name}": codes for name, codes in ticked.items()}
+
+
+def fill_in(visitor, temperature=None, severities=None, note="", **ticked):
+    """Everything up to the page that shows the answers."""
+    page = danger(visitor).press("Continue", **(TEMPERATURE | (temperature or {})))
+    page = page.press("Continue", **groups(page, **ticked), other="no")
+    if severities:
+        page = page.press("Continue", **severities)
+    return page.press("Continue", note=note)
+
+
+def reports(session):
+    session.rollback()
+    return [json.loads(text) for text in session.scalars(select(ReportRecord.data).order_by(ReportRecord.reported_at))]
+
+
+def alert_urgency(session):
+    session.rollback()
+    return session.scalar(select(Alert.urgency))
+
+
+@pytest.fixture
+def visitor(make, anna, pages):
+    return pages(make.account(anna))
+
+
+def test_38_4_on_day_5_after_car_t_says_call_your_care_team_now(visitor, session, anna):
+    page = fill_in(visitor, {"temperature": "38.4"}).press("Send")
+
+    assert page.shows("Call your care team now")
+    assert page.links()["Call +44 1632 960 300"] == "tel:+441632960300"
+    assert page.shows("temperature 38.4 °C is at least 38.0 °C")
+    assert page.shows("Report again") or page.shows("report again")
+    assert alert_urgency(session) is Urgency.URGENT
+
+
+def test_a_quiet_day_reassures_nobody(visitor, session):
+    page = fill_in(visitor).press("Send")
+
+    assert page.shows("Nothing in this report asks for a call today")
+    assert page.shows("Call us if you are worried")
+    assert session.scalar(select(func.count()).select_from(Alert)) == 0
+
+
+@pytest.mark.parametrize(
+    ("typed", "unit", "stored"),
+    [("38.4", "c", 38.4), ("38,4", "c", 38.4), ("101.1", "f", 38.39), ("100.4 F", "f", 38), (" 36.8 °C ", "c", 36.8)],
+)
+def test_comma_and_point_celsius_and_fahrenheit_are_read(typed, unit, stored, visitor, session):
+    fill_in(visitor, {"temperature": typed, "unit": unit}).press("Send")
+
+    assert reports(session)[0]["temperature_c"] == stored
+
+
+@pytest.mark.parametrize(
+    ("typed", "unit", "message"),
+    [
+        ("98.6", "c", "Is 98.6 a reading in °F (Fahrenheit)? Then choose °F"),
+        ("38.4", "f", "Is 38.4 a reading in °C (Celsius)? Then choose °C"),
+        ("3.84", "c", "A temperature is between 30 and 45 °C"),
+        ("hot", "c", "Enter the temperature as a number, for example 38.4"),
+        ("38.9 F", "c", "The unit you typed and the unit you chose differ"),
+        ("", "c", "Enter the temperature, or choose “I could not measure it”"),
+        ("38.4", "none", "You typed a temperature and chose “I could not measure it”"),
+        ("1e400", "c", "Enter the temperature as a number"),
+    ],
+)
+def test_a_reading_that_cannot_be_is_asked_about_and_not_stored(typed, unit, message, visitor, session):
+    page = danger(visitor).press("Continue", **(TEMPERATURE | {"temperature": typed, "unit": unit}))
+
+    assert page.status == 422
+    assert any(error.startswith(message) for error in page.errors), page.errors
+    assert page.field("temperature") == typed
+    assert page.field("fever_reducer") == "no"
+    assert reports(session) == []
+
+
+def test_not_measured_is_unknown_and_never_normal(visitor, session):
+    page = fill_in(visitor, {"temperature": "", "unit": "none"}).press("Send")
+
+    assert reports(session)[0]["temperature_c"] == "unknown"
+    assert not page.shows("Nothing in this report asks for a call today")
+    assert page.shows("could not say whether there is a fever")
+
+
+def test_none_not_sure_and_not_asked_are_stored_as_three_things(visitor, session):
+    fill_in(visitor, severities={"nausea": "mild"}, stomach=["nausea", "unsure"]).press("Send")
+
+    symptoms = reports(session)[0]["symptoms"]
+    assert symptoms["nausea"] == "mild"
+    assert symptoms["vomiting"] == "unknown"
+    assert symptoms["headache"] == "none"
+    assert "constipation" not in symptoms
+
+
+def test_a_group_without_an_answer_is_asked_for_and_the_rest_is_kept(visitor):
+    page = danger(visitor).press("Continue", **TEMPERATURE)
+    answered = groups(page, fever=["chills"])
+    del answered["group_pain"]
+    page = page.press("Continue", **answered, other="no")
+
+    assert page.errors == ["Pain: tick what is true, or “None of these”"]
+    assert page.field("group_fever") == "chills"
+
+
+def test_none_of_these_beside_a_tick_is_asked_about(visitor):
+    page = danger(visitor, "fainting", "none")
+
+    assert page.errors == [
+        "Do you have any of these now?: “None of these” and another box are ticked. Untick one of them"
+    ]
+
+
+def test_a_danger_sign_is_sent_before_the_rest_is_asked(visitor, session, anna):
+    page = danger(visitor, "seizure")
+
+    assert page.shows("Call 999 now")
+    assert page.links()["Call 999"] == "tel:999"
+    assert alert_urgency(session) is Urgency.EMERGENCY
+    assert reports(session)[0]["symptoms"]["seizure"] == "yes"
+    page = page.click("Tell us more").press("Continue", **TEMPERATURE)
+    page.press("Continue", **groups(page), other="no").press("Continue", note="").press("Send")
+    assert [report["symptoms"]["seizure"] for report in reports(session)] == ["yes", "yes"]
+    assert session.scalar(select(func.count()).select_from(Alert)) == 1
+
+
+def test_a_danger_question_about_a_degree_stores_the_degree(visitor, session):
+    danger(visitor, "shortness_of_breath")
+
+    symptoms = reports(session)[0]["symptoms"]
+    assert symptoms["shortness_of_breath"] == "severe"
+    assert "chest_pain" not in symptoms, "not strong says nothing about a mild pain"
+
+
+def test_too_unwell_is_one_tap_and_urgent(visitor, session):
+    page = visitor.get("reports.home").press("I am too unwell to answer")
+
+    assert page.shows("Call your care team now")
+    assert reports(session)[0]["symptoms"] == {"too_unwell_to_answer": "yes"}
+
+
+def test_sending_twice_makes_one_report(visitor, session):
+    page = fill_in(visitor, {"temperature": "38.4"})
+    first = page.press("Send")
+    second = page.press("Send")
+
+    assert first.path == second.path
+    assert len(reports(session)) == 1
+    home = visitor.get("reports.home")
+    home.press("I am too unwell to answer")
+    home.press("I am too unwell to answer")
+    assert len(reports(session)) == 2
+
+
+def test_going_back_shows_what_was_typed_and_another_device_goes_on(visitor, make, anna, pages):
+    danger(visitor).press("Continue", **TEMPERATURE)
+    other = pages(make.account(anna))
+
+    assert visitor.get("reports.temperature").field("temperature") == "36.8"
+    page = other.get("reports.home").click("Go on with today’s report")
+    assert page.path == "/report/symptoms"
+
+
+def test_a_draft_of_yesterday_is_not_continued(visitor, session, make):
+    danger(visitor).press("Continue", **TEMPERATURE)
+    from triage.database import writing
+
+    with writing(session):
+        draft = session.scalars(select(ReportDraft)).one()
+        draft.begun_at = make.now().replace(year=2020)
+
+    page = visitor.get("reports.home")
+    assert page.shows("is not continued")
+    assert visitor.get("reports.danger").press("Continue", signs=["none"]).field("temperature") == ""
+
+
+def test_what_was_typed_survives_a_sign_in_that_timed_out(visitor, make, anna, session):
+    from tests.make import PASSWORD
+
+    page = danger(visitor)
+    visitor.time_out()
+    page = page.press("Continue", **(TEMPERATURE | {"temperature": "38.4"}))
+    assert page.status == 401
+    page = page.press("Sign in", sign_in_name=make.account(anna).sign_in_name, passphrase=PASSWORD).press("Send it now")
+
+    assert page.path == "/report/symptoms"
+    assert visitor.get("reports.temperature").field("temperature") == "38.4"
+
+
+def test_what_somebody_else_typed_is_not_taken(visitor, make, anna, pages, session):
+    from tests.make import PASSWORD
+
+    page = danger(visitor)
+    visitor.time_out()
+    page = page.press("Continue", **(TEMPERATURE | {"temperature": "38.4"}))
+    other = make.account(make.patient("Berta"))
+    page = page.press("Sign in", sign_in_name=other.sign_in_name, passphrase=PASSWORD).press("Send it now")
+
+    assert page.shows("not printed for you")
+    session.rollback()
+    drafts = {draft.person_id: draft.answers for draft in session.scalars(select(ReportDraft))}
+    assert other.id not in drafts
+
+
+def test_a_caregiver_is_asked_about_the_patient_and_what_only_an_onlooker_sees(make, anna, pages, session):
+    visitor = pages(make.caregiver(anna))
+    assert visitor.get("reports.home").shows("How is Anna today?")
+    page = danger(visitor).press("Continue", **TEMPERATURE)
+    assert page.shows("They are not themselves")
+    page = page.press("Continue", **groups(page, onlooker=["not_themselves"]), other="no")
+    page = page.press("Continue", note="").press("Send")
+
+    assert page.shows("Report about Anna")
+    assert page.shows("Call your care team now")
+    assert (reports(session)[0]["reporter"], reports(session)[0]["symptoms"]["not_themselves"]) == ("caregiver", "yes")
+
+
+def test_the_patient_is_not_asked_what_only_an_onlooker_sees(visitor):
+    assert not danger(visitor).press("Continue", **TEMPERATURE).soup.select("[value=not_themselves]")
+
+
+def test_the_day_is_asked_when_no_date_is_on_file(make, pages, session):
+    visitor = pages(make.account(make.patient("Nora", day=None, therapy=None)))
+    page = danger(visitor).press("Continue", **TEMPERATURE)
+    page = page.press("Continue", **groups(page), other="no")
+    assert page.press("Continue", therapy="car_t", days="-3", note="").errors == [
+        "Enter the number of days as a whole number, 0 or more, for example 5"
+    ]
+    page.press("Continue", therapy="car_t", days="3", note="").press("Send")
+
+    assert (reports(session)[0]["therapy"], reports(session)[0]["days_since_therapy"]) == ("car_t", 3)
+
+
+def test_an_unknown_day_counts_as_inside_every_window(make, pages, session):
+    visitor = pages(make.account(make.patient("Nora", day=None, therapy=None)))
+    page = danger(visitor).press("Continue", **TEMPERATURE)
+    page = page.press("Continue", **groups(page, fever=["chills"]), other="no").press("Continue", chills="mild")
+    page = page.press("Continue", therapy="unknown", days="", note="").press("Send")
+
+    assert page.shows("Call your care team now")
+
+
+def test_something_else_asks_for_the_rest(visitor, session):
+    page = danger(visitor).press("Continue", **TEMPERATURE)
+    page = page.press("Continue", **groups(page), other="yes")
+    page = page.press("Continue", signs=["constipation"])
+    page = page.press("Continue", constipation="unknown").press("Continue", note="")
+    page.press("Send")
+
+    symptoms = reports(session)[0]["symptoms"]
+    assert (symptoms["constipation"], symptoms["numbness"]) == ("unknown", "none")
+
+
+def test_the_note_is_kept_and_shown_as_text(visitor, session):
+    page = fill_in(visitor, note="<b>hello</b>").press("Send")
+
+    assert reports(session)[0]["note"] == "<b>hello</b>"
+    assert page.shows("<b>hello</b>")
+
+
+def test_a_note_that_is_too_long_is_refused_and_kept(visitor):
+    page = danger(visitor).press("Continue", **TEMPERATURE)
+    page = page.press("Continue", **groups(page), other="no").press("Continue", note="x" * 4001)
+
+    assert page.errors == ["Shorten the note to 4000 characters; it has 4001"]
+    assert page.field("note") == "x" * 4001
+
+
+def test_earlier_reports_are_listed_for_patient_and_caregiver(make, anna, pages, visitor):
+    make.report(anna, chills="severe")
+    for person in (None, make.caregiver(anna)):
+        page = (pages(person) if person else visitor).get("reports.earlier")
+        assert page.row("Anna").shows("Urgent")
+
+
+def test_steps_cannot_be_skipped(visitor):
+    assert visitor.get("reports.check").follow().path == "/report/danger"
+    assert visitor.get("reports.severity").follow().path == "/report/danger"
+    assert visitor.post("reports.send", {"token": "x"}).follow().path == "/report"
+
+
+def test_codes_that_were_not_asked_are_not_taken(visitor, session):
+    page = visitor.get("reports.danger")
+    visitor.post("reports.danger", {"signs": ["nonsense"], "for_person": page.field("for_person"), "token": "t"})
+
+    assert reports(session) == []
+
+
+def test_report_assessment_alert_and_audit_stand_or_fall_together(visitor, session, monkeypatch):
+    for target in ("triage.reports.services.alerts.add_finding", "triage.reports.services.audit.record"):
+        with monkeypatch.context() as patch:
+            patch.setattr(target, lambda *args, **kwargs: 1 / 0)
+            page = visitor.get("reports.home").press("I am too unwell to answer")
+        assert page.status == 500
+        assert page.shows("not saved")
+        session.rollback()
+        for table in (ReportRecord, AssessmentRecord, Alert, AlertFinding):
+            assert session.scalar(select(func.count()).select_from(table)) == 0
+        actions = set(session.scalars(select(AuditEntry.action)))
+        assert "report_submitted" not in actions
