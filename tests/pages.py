@@ -214,7 +214,7 @@ class Visitor:
         return page
 
     def _phones(self) -> tuple[str, ...]:
-        """Any of these numbers must be there: the person's team's, or before sign-in (and when it ends) the settings'."""
+        """Any of these numbers must be there: the person's team's; before sign-in and at its end the settings'."""
         from sqlalchemy import select
 
         from triage.database import db

@@ -146,13 +146,9 @@ def test_enrolment_that_cannot_be_saved_leaves_nobody_behind(make, pages, sessio
     administrator = make.administrator()
     before = counts(session)
     read_only()
-    with make.app.app_context(), pytest.raises(Exception, match=r"read.?only"):
+    zoe = accounts.Enrolment("Zoe", None, "", "car_t", "", None, None, "zoe")
+    with make.app.app_context():
         own = db.session.get_one(Person, administrator.id)
-        accounts.enrol(
-            db.session,
-            own.care_team,
-            accounts.Enrolment("Zoe", None, "", "car_t", "", None, None, "zoe"),
-            own,
-            make.now(),
-        )
+        with pytest.raises(Exception, match=r"read.?only"):
+            accounts.enrol(db.session, own.care_team, zoe, own, make.now())
     assert counts(session) == before

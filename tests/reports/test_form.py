@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import func, select
 
 from triage.models import Alert, AlertFinding, AssessmentRecord, AuditEntry, ReportDraft, ReportRecord
+from triage.reports import forms
+from triage.rules.engine import assess
 from triage.rules.urgency import Urgency
 
 TEMPERATURE = {"temperature": "36.8", "unit": "c", "feverish": "no", "fever_reducer": "no", "on_steroids": "no"}
@@ -127,7 +129,7 @@ def test_a_group_without_an_answer_is_asked_for_and_the_rest_is_kept(visitor):
 
 
 def test_none_of_these_beside_a_tick_is_asked_about(visitor):
-    page = danger(visitor, "fainting", "none")
+    page = danger(visitor, "seizure", "none")
 
     assert page.errors == [
         "Do you have any of these now?: “None of these” and another box are ticked. Untick one of them"
@@ -153,6 +155,14 @@ def test_a_danger_question_about_a_degree_stores_the_degree(visitor, session):
     symptoms = reports(session)[0]["symptoms"]
     assert symptoms["shortness_of_breath"] == "severe"
     assert "chest_pain" not in symptoms, "not strong says nothing about a mild pain"
+
+
+def test_every_danger_sign_alone_asks_for_the_emergency_number(make):
+    """What the first screen asks is what rules 1 to 10 call an emergency: a tick never shows a milder card."""
+    questions = forms.Questions(make.ruleset.catalogue, therapy="car_t", day=5)
+    for code, text, _, _ in questions.danger():
+        report = forms.to_report(questions, {"danger": {"signs": [code]}})
+        assert assess(make.ruleset, report).urgency is Urgency.EMERGENCY, text
 
 
 def test_too_unwell_is_one_tap_and_urgent(visitor, session):

@@ -1,0 +1,18 @@
+// The last step of `npm run build`: compress what was built, and write down what it was built from. The test
+// tests/templates/test_assets.py compares, so that a changed source is never committed without its output, and needs no Node.
+import { createHash } from 'node:crypto'
+import { readFileSync, writeFileSync } from 'node:fs'
+import { gzipSync } from 'node:zlib'
+
+const top = new URL('../', import.meta.url)
+const sources = ['assets/package-lock.json', 'assets/package.json', 'assets/site.mjs', 'assets/site.scss']
+const built = ['static/site.css', 'static/site.js']
+const stamp = {}
+
+for (const name of built) {
+  writeFileSync(new URL(`${name}.gz`, top), gzipSync(readFileSync(new URL(name, top)), { level: 9 }))
+}
+for (const name of [...sources, ...built]) {
+  stamp[name] = createHash('sha256').update(readFileSync(new URL(name, top))).digest('hex')
+}
+writeFileSync(new URL('static/built-from.json', top), JSON.stringify(stamp, null, 2) + '\n')
