@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint format lock clean
+.PHONY: help install run test lint format lock screenshots clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -45,6 +45,10 @@ lock: ## pin all dependencies anew after a change of pyproject.toml (needs uv on
 	$(LOCK) --group build pyproject.toml -o requirements.lock
 	$(LOCK) -c requirements.lock --group build --group dev --extra postgres pyproject.toml -o requirements-dev.lock
 	$(LOCK) --group pyproject.toml:postgres-server -o requirements-postgres-server.lock
+
+screenshots: $(VENV)/.installed-dev ## take the pictures of docs/images anew (synthetic demo people)
+	@$(PYTHON) -m tests.servers ensure
+	$(PYTHON) -m tests.journeys.screenshots
 
 clean: ## remove .venv and what tools left behind; keeps the database
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build dist

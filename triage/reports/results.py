@@ -45,16 +45,17 @@ class Result:
 
     @property
     def deciding(self) -> tuple[Reason, ...]:
-        """The reasons that made the urgency what it is."""
-        return tuple(reason for reason in self.reasons if reason.urgency is self.urgency)
+        """The reasons that made the urgency what it is. Those that stand on one fact come first: they say most plainly
+        what is wrong."""
+        found = (reason for reason in self.reasons if reason.urgency is self.urgency)
+        return tuple(sorted(found, key=lambda reason: len(reason.facts)))
 
     @property
     def telling(self) -> tuple[str, ...]:
         """The facts of the deciding rules, and what could not be decided, each once: of two thresholds that the same
         value met, the one that says more."""
         found: dict[tuple[object, ...], tuple[float, str]] = {}
-        # Rules that stand on one fact first: they say most plainly what is wrong.
-        for reason in sorted(self.deciding, key=lambda reason: len(reason.facts)):
+        for reason in self.deciding:
             for fact, text in zip(reason.facts, reason.because, strict=False):
                 key = (fact.subject, fact.test, fact.value, fact.at)
                 if key not in found or _weight(fact) > found[key][0]:

@@ -1,0 +1,135 @@
+"""Takes the pictures of docs/images: every page of the main road, as on a phone and at a desk.
+
+`make screenshots` runs it on a throw-away database with the synthetic demo people.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Page
+from werkzeug.serving import make_server
+
+from tests.browsing import Browsing, Device, chromium_browser
+from tests.journeys.test_road import answer_none
+from triage import clock, create_app
+from triage.database import db, upgrade
+from triage.demo import DEMO_PASSWORD, fill
+from triage.paths import folder
+from triage.ruleset_editor import versions
+
+IMAGES = folder("docs") / "images"
+
+
+def main() -> None:
+    """Write every picture anew."""
+    with tempfile.TemporaryDirectory() as data:
+        url = f"sqlite:///{data}/triage.sqlite3"
+        upgrade(url)
+        app = create_app({"DATABASE_URL": url, "DATA": data})
+        with app.app_context():
+            fill(db.session, versions.active(), clock.now())
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with chromium_browser() as chromium:
+            browsing = Browsing(chromium, f"http://127.0.0.1:{server.server_port}")
+            for device in ("phone", "desktop"):
+                _patient(browsing, device)
+                _staff(browsing, device)
+            _overview(browsing)
+            browsing.close()
+            assert not browsing.problems, browsing.problems
+        server.shutdown()
+
+
+def _sign_in(page: Page, name: str) -> Page:
+    page.goto("/sign-in")
+    page.get_by_label("Your sign-in name").fill(name)
+    page.get_by_label("Your passphrase").fill(DEMO_PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    return page
+
+
+def _shooter(page: Page, device: Device) -> Callable[[str], None]:
+    def shoot(name: str) -> None:
+        page.screenshot(path=IMAGES / f"{name}-{device}.png", full_page=True, scale="css")
+
+    return shoot
+
+
+def _patient(browsing: Browsing, device: Device) -> None:
+    page = browsing(device)
+    shoot = _shooter(page, device)
+    page.goto("/sign-in")
+    shoot("sign-in")
+    _sign_in(page, "patient")
+    shoot("report-start")
+    page.goto("/report/danger")
+    shoot("report-danger-signs")
+    page.get_by_label("None of these").check()
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_label("Your temperature now").fill("98.6")
+    page.get_by_label("°C (Celsius)").check()
+    page.get_by_role("button", name="Continue").click()
+    shoot("report-temperature-error")
+    page.get_by_label("Your temperature now").fill("38.4")
+    for question in ("feverish", "lowers fever", "steroids"):
+        page.get_by_role("group", name=question).get_by_label("No", exact=True).check()
+    page.get_by_role("button", name="Continue").click()
+    answer_none(page, "I have chills or shake with cold")
+    page.get_by_label("I have chills or shake with cold").check()
+    page.get_by_role("group", name="Have you had anything else?").get_by_label("No").check()
+    shoot("report-symptoms")
+    page.get_by_role("button", name="Continue").click()
+    page.get_by_label("Moderate").check()
+    shoot("report-severity")
+    page.get_by_role("button", name="Continue").click()
+    shoot("report-about")
+    page.get_by_role("button", name="Continue").click()
+    shoot("report-check")
+    page.get_by_role("button", name="Send").click()
+    shoot("result-urgent")
+    page.goto("/reports")
+    shoot("earlier-reports")
+    page.goto("/report/danger")
+    page.get_by_label("I had a seizure").check()
+    page.get_by_role("button", name="Continue").click()
+    shoot("result-emergency")
+    page.goto("/report/temperature")
+
+
+def _staff(browsing: Browsing, device: Device) -> None:
+    page = _sign_in(browsing(device), "nurse")
+    shoot = _shooter(page, device)
+    shoot("queue")
+    page.locator(".app-queue__row", has_text="Cora").get_by_role("link", name="Open record").click()
+    shoot("record")
+    page.goto("/queue")
+    row = page.locator(".app-queue__row", has_text="Neil")
+    if row.get_by_role("button", name="Acknowledge").count():
+        row.get_by_role("button", name="Acknowledge").click()
+    page.locator(".app-queue__row", has_text="Neil").get_by_role("button", name="Resolve").click()
+    shoot("resolve")
+    page = _sign_in(browsing(device), "clinician")
+    shoot = _shooter(page, device)
+    shoot("rules")
+    page.goto("/rules/crs-fever-with-collapse")
+    shoot("rule")
+    page = _sign_in(browsing(device), "administrator")
+    shoot = _shooter(page, device)
+    shoot("people")
+    page.goto("/people/enrol")
+    shoot("enrol")
+
+
+def _overview(browsing: Browsing) -> None:
+    """The picture of the README: the queue at a desk."""
+    page = _sign_in(browsing("desktop"), "nurse")
+    page.screenshot(path=Path(IMAGES) / "overview.png", scale="css")
+
+
+if __name__ == "__main__":
+    main()
