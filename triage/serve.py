@@ -27,7 +27,7 @@ def main() -> None:
     if people and not is_loopback(host):
         raise click.ClickException(
             f"this database holds demo people with a published password, so the server may only listen on 127.0.0.1, "
-            f"not on {host}. Set TRIAGE_HOST=127.0.0.1, or use a database without demo people (DATABASE_URL)."
+            f"not on {host}. Set TRIAGE_HOST=127.0.0.1, or use a database without demo people (TRIAGE_DATABASE_URL)."
         )
     click.echo(f"Triage helper: http://{host}:{port}")
     if people:

@@ -30,29 +30,18 @@ from whitenoise import WhiteNoise
 from triage import logs, paths
 from triage.accounts import access, sessions
 from triage.accounts import views as accounts
+from triage.care_team import views as care_team
 from triage.database import db
 from triage.models import Person, Role
+from triage.reports import views as reports
 from triage.rules.loading import RuleFileErrors, load
 from triage.rules.report import celsius_to_fahrenheit
 from triage.rules.ruleset import Ruleset
 from triage.rules.wording import number
 from triage.ruleset_editor import versions
+from triage.ruleset_editor import views as ruleset_editor
 
-
-def _rooms() -> list[Any]:  # TEMPORARY until all rooms are written
-    import importlib
-
-    found = []
-    for name in ("accounts", "reports", "care_team", "ruleset_editor"):
-        try:
-            found.append(importlib.import_module(f"triage.{name}.views"))
-        except ModuleNotFoundError as missing:
-            if not str(missing.name).startswith(f"triage.{name}"):
-                raise
-    return found
-
-
-ROOMS = _rooms()
+ROOMS = (accounts, reports, care_team, ruleset_editor)
 LARGEST_FORM = 256 * 1024  # bytes; a report with the longest note is a tenth of it
 
 HEADERS = {

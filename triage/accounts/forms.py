@@ -186,8 +186,14 @@ class EndForm(_Dates):
 
     ended_on = DateParts("Last day of monitoring")
 
+    def __init__(self, today: date, began: date | None, **kwargs: Any) -> None:
+        self.began = began
+        super().__init__(today, **kwargs)
+
     def validate_ended_on(self, field: Field) -> None:
         self.not_later_than_today(field, "The last day")
+        if field.data is not None and self.began is not None and field.data < self.began:
+            raise ValidationError("The last day cannot be before day 0")
 
     def day(self) -> date:
         """The day that was filled in; only after validation."""

@@ -197,7 +197,7 @@ def add_dose(patient_id: UUID) -> ResponseReturnValue:
 def end_monitoring(patient_id: UUID) -> ResponseReturnValue:
     patient = patient_for(person(), patient_id)
     course = services.open_course(patient) or abort(404)
-    form = EndForm(today=_today())
+    form = EndForm(today=_today(), began=course.started_on)
     if form.validate_on_submit():
         services.end_monitoring(db.session, course, form.day(), by=person(), at=clock.now())
         return redirect(url_for("accounts.patient", patient_id=patient.id))
