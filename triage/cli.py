@@ -169,7 +169,7 @@ def rules_explain(rule_id: str, rules_path: Path | None) -> None:
 
 @cli.command()
 def migrate() -> None:
-    """Bring the tables of the database (TRIAGE_DATABASE_URL) up to date, creating an SQLite file where there is none."""
+    """Bring the tables of the database (TRIAGE_DATABASE_URL) up to date. Creates an SQLite file where needed."""
     from triage import create_app
     from triage.database import upgrade
 
