@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy.exc import DatabaseError
 
 from triage.models import Alert, AssessmentRecord, ReportRecord, RulesetVersion
 from triage.reports import history, services
+from triage.rules.catalogue import Severity
 from triage.rules.report import Report
 
 
@@ -84,3 +86,15 @@ def test_an_alert_keeps_its_urgency_whatever_is_reported_later(make, anna, sessi
 
     (alert,) = session.query(Alert).all()
     assert alert.urgency.code == "emergency"
+
+
+def test_answers_that_a_newer_catalogue_does_not_know_keep_no_report_out(make, anna, session, app):
+    old = make.report(anna, ago=timedelta(hours=5), nausea="severe", chills="mild")
+    catalogue = make.ruleset.catalogue
+    symptoms = {code: symptom for code, symptom in catalogue.symptoms.items() if code != "chills"}
+    therapies = {code: therapy for code, therapy in catalogue.therapies.items() if code != "car_t"}
+    newer = replace(catalogue, symptoms=symptoms, therapies=therapies)
+
+    report = history.read(old, newer)
+    assert (report.therapy, dict(report.symptoms)) == (None, {"nausea": Severity.SEVERE})
+    assert history.read(old, catalogue).therapy == "car_t"

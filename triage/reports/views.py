@@ -52,10 +52,11 @@ def _asking() -> Asking:
     patient = own_patient(reporter)
     today = history.local_date(patient.care_team, at)
     course = history.current_course(patient, today)
+    catalogue = versions.active().catalogue
     questions = forms.Questions(
-        catalogue=versions.active().catalogue,
+        catalogue=catalogue,
         caregiver_for=patient.name if reporter.role == Role.CAREGIVER else "",
-        therapy=course.therapy if course else None,
+        therapy=course.therapy if course and course.therapy in catalogue.therapies else None,
         day=history.days_since_therapy(course, today),
         on_steroids=bool(course and course.on_steroids_since and course.on_steroids_since <= today),
     )
