@@ -7,17 +7,15 @@ text; not the order of attributes and classes, nor white space. Where we differ 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from flask import Flask, render_template_string
-from jinja2 import ChainableUndefined, Environment, PackageLoader, StrictUndefined
+from flask import render_template_string
+from jinja2 import ChainableUndefined, Environment, PackageLoader
 from wtforms import Field, Form
 
 from triage.fields import Checkboxes, DateParts, Password, Radios, Select, Text, TextArea
-from triage.paths import folder
 
 REFERENCE = Environment(
     loader=PackageLoader("nhsuk_frontend_jinja"),
@@ -58,16 +56,6 @@ def parts(html: object) -> list[str]:
 def reference(component: str, macro: str, /, **params: Any) -> list[str]:
     template = REFERENCE.get_template(f"nhsuk/components/{component}/macro.jinja")
     return parts(getattr(template.module, macro)(params))
-
-
-@pytest.fixture
-def context() -> Iterator[None]:
-    """Macros know no database and nobody signed in: a bare application that reads templates as ours does."""
-    app = Flask("macros", template_folder=folder("templates"))
-    app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
-    app.add_template_filter(str, "dialled")  # triage.web's, which has its own tests
-    with app.test_request_context():
-        yield
 
 
 @pytest.fixture
