@@ -1,4 +1,15 @@
-"""What may happen to an alert. Nothing but `resolve` ends one; nothing lowers its urgency."""
+"""What may happen to an alert. Nothing but `resolve` ends one; nothing lowers its urgency.
+
+1. A finding (a report that is not routine, or silence) opens an alert: it is open and its clock runs.
+2. Further findings of the patient join it while it is unresolved: there is never a second one.
+3. A nurse acknowledges it: open → acknowledged. It stays in everybody's view.
+4. A finding that is urgent, or more urgent than all before it, opens it again: acknowledged → open.
+5. A nurse writes down what was done: acknowledged → resolved. Never without having seen every finding.
+6. A finding after that opens a new alert.
+
+Each step locks the patient's row first and the alert's second, always in this order: a report and a nurse that meet
+wait for each other, where two orders would be a deadlock, and PostgreSQL would throw the report away.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +18,7 @@ from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import CursorResult, select, update
+from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
 from triage.accounts import audit
@@ -30,6 +41,7 @@ from triage.ruleset_editor import versions
 LEAST_NOTE = 10
 """Characters of a note where one is asked for."""
 MOST_NOTE = 4_000
+"""Characters that a form takes."""
 
 
 @dataclass
@@ -39,6 +51,11 @@ class AlreadyDone(Exception):
     status: AlertStatus
     by_name: str
     at: datetime
+    by_id: UUID | None = None
+
+
+class NotSeen(Exception):
+    """The alert has findings that came after the page was made on which somebody decided."""
 
 
 class NotAcknowledged(Exception):
@@ -70,7 +87,7 @@ def add_finding(
     """
     if assessment.urgency is Urgency.ROUTINE:
         return None
-    session.execute(select(Patient.id).where(Patient.id == patient.id).with_for_update())
+    _lock_patient(session, patient.id)
     versions.keep(session, ruleset, at)
     limit = response.answer_by(ruleset, assessment.urgency, at)
     alert = unresolved(session, patient.id)
@@ -88,7 +105,7 @@ def add_finding(
         session.flush()
         audit.record(session, "alert_opened", by=None, patient=patient, subject=str(alert.id), at=at)
     else:
-        _join(session, alert, assessment.urgency, limit, patient, at)
+        _join(session, ruleset, alert, assessment.urgency, patient, at)
     session.add(
         AlertFinding(
             alert_id=alert.id,
@@ -103,17 +120,18 @@ def add_finding(
     return alert
 
 
-def _join(session: Session, alert: Alert, urgency: Urgency, limit: datetime, patient: Patient, at: datetime) -> None:
+def _join(session: Session, ruleset: Ruleset, alert: Alert, urgency: Urgency, patient: Patient, at: datetime) -> None:
     raised = urgency > alert.urgency
     if alert.status == AlertStatus.ACKNOWLEDGED:
         if not raised and urgency < Urgency.URGENT:
             return
         alert.status = AlertStatus.OPEN
         alert.acknowledged_at = alert.acknowledged_by_id = None
-        alert.waiting_since, alert.answer_by = at, limit
+        # An emergency stays one: a later urgent report is answered within the limit of the emergency.
+        alert.waiting_since, alert.answer_by = at, response.answer_by(ruleset, max(urgency, alert.urgency), at)
         audit.record(session, "alert_reopened", by=None, patient=patient, subject=str(alert.id), at=at)
     else:
-        alert.answer_by = min(alert.answer_by, limit)
+        alert.answer_by = min(alert.answer_by, response.answer_by(ruleset, urgency, at))
     if raised:
         alert.urgency = urgency
         audit.record(session, "alert_raised", by=None, patient=patient, subject=str(alert.id), at=at)
@@ -126,9 +144,16 @@ def unresolved(session: Session, patient_id: UUID) -> Alert | None:
     )
 
 
-def acknowledge(session: Session, alert: Alert, by: Person, at: datetime) -> None:
-    """Somebody looks after it: open → acknowledged. Raises AlreadyDone when it is not open any more."""
+def acknowledge(session: Session, alert: Alert, by: Person, at: datetime, *, seen: int | None = None) -> None:
+    """Somebody looks after it: open → acknowledged.
+
+    `seen` is the number of findings that they were shown, None where nothing was shown. Raises AlreadyDone when it is
+    not open any more, and NotSeen when a finding came meanwhile.
+    """
     with writing(session):
+        _lock(session, alert)
+        if alert.status == AlertStatus.OPEN:
+            _require_seen(session, alert, seen)
         _move(
             session,
             alert,
@@ -138,13 +163,26 @@ def acknowledge(session: Session, alert: Alert, by: Person, at: datetime) -> Non
         audit.record(session, "alert_acknowledged", by=by, patient=alert.patient, subject=str(alert.id), at=at)
 
 
-def resolve(session: Session, alert: Alert, by: Person, disposition: Disposition, note: str, at: datetime) -> None:
+def resolve(
+    session: Session,
+    alert: Alert,
+    by: Person,
+    disposition: Disposition,
+    note: str,
+    at: datetime,
+    *,
+    seen: int | None = None,
+) -> None:
     """What was done is written down: acknowledged → resolved.
 
-    Raises NotAcknowledged for an open alert, NoteMissing, and AlreadyDone when it is resolved already.
+    Raises AlreadyDone when it is resolved already, NotSeen when a finding came after the `seen` ones, NotAcknowledged
+    for an open alert, and NoteMissing.
     """
     note = note.strip()
     with writing(session):
+        _lock(session, alert)
+        refuse_resolved(alert)
+        _require_seen(session, alert, seen)
         if alert.status == AlertStatus.OPEN:
             raise NotAcknowledged
         if note_needed(alert, disposition) and len(note) < LEAST_NOTE:
@@ -158,10 +196,32 @@ def resolve(session: Session, alert: Alert, by: Person, disposition: Disposition
                 "resolved_at": at,
                 "resolved_by_id": by.id,
                 "disposition": disposition,
-                "note": note[:MOST_NOTE],
+                "note": note,
             },
         )
         audit.record(session, "alert_resolved", by=by, patient=alert.patient, subject=str(alert.id), at=at)
+
+
+def refuse_resolved(alert: Alert) -> None:
+    """Raises AlreadyDone when somebody has resolved it."""
+    if alert.is_resolved:
+        raise _already(alert)
+
+
+def _lock_patient(session: Session, patient_id: UUID) -> None:
+    session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update())
+
+
+def _lock(session: Session, alert: Alert) -> None:
+    """Nobody else changes the alert or adds a finding until this transaction ends."""
+    _lock_patient(session, alert.patient_id)
+    session.refresh(alert, with_for_update=True)
+
+
+def _require_seen(session: Session, alert: Alert, seen: int | None) -> None:
+    found = session.scalar(select(func.count()).where(AlertFinding.alert_id == alert.id))
+    if seen is not None and (found or 0) > seen:
+        raise NotSeen
 
 
 def note_needed(alert: Alert, disposition: Disposition | None) -> bool:
@@ -187,7 +247,8 @@ def _move(session: Session, alert: Alert, before: AlertStatus, values: dict[str,
 
 def _already(alert: Alert) -> AlreadyDone:
     if alert.is_resolved and alert.resolved_by and alert.resolved_at:
-        return AlreadyDone(AlertStatus.RESOLVED, alert.resolved_by.name, alert.resolved_at)
+        return AlreadyDone(AlertStatus.RESOLVED, alert.resolved_by.name, alert.resolved_at, alert.resolved_by_id)
     if alert.acknowledged_by and alert.acknowledged_at:
-        return AlreadyDone(AlertStatus.ACKNOWLEDGED, alert.acknowledged_by.name, alert.acknowledged_at)
+        by_id = alert.acknowledged_by_id
+        return AlreadyDone(AlertStatus.ACKNOWLEDGED, alert.acknowledged_by.name, alert.acknowledged_at, by_id)
     return AlreadyDone(AlertStatus(alert.status), "a new report", alert.waiting_since)

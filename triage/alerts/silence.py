@@ -1,40 +1,54 @@
 """Looks for reports that did not come. Silence in the riskiest days is itself a warning sign.
 
-1. Every patient with a course that is not ended and expects daily reports today is looked at; an unknown therapy or
-   day counts as expecting one.
-2. Silent since: the last report, or, without one, enrolment or day 0, whichever is later. The grace of response.yaml is
-   taken off first, so that a report a little later than yesterday's alarms nobody.
-3. The rules that ask for silence judge it. The same silence is told once: a later sweep adds a finding only when a more
-   urgent rule fires than before.
-4. A patient whose check fails gets an urgent finding: the others are still looked at.
+1. Every patient with a running course whose therapy expects daily reports today is looked at, days counted from the
+   latest dose; an unknown therapy or day counts as expecting one.
+2. Silent since: the last report or the day on which reports began to be expected (day 0; the next dose, where there
+   was a pause before it; enrolment, where that came later), whichever is the latest.
+3. The rules that ask for silence judge it after the grace of response.yaml is taken off: a rule of 24 hours and a grace
+   of 2 hours open an alert 26 hours after the last report, so that a report a little later than yesterday's alarms
+   nobody.
+4. The same silence is told once, and again only when a more urgent rule fires, or when it goes on as long once more
+   after somebody resolved the alert: "will report this evening" must not be the last that anybody hears.
+5. A patient whose check fails gets an urgent finding that says so; the others are still looked at.
+
+Looking takes a fixed number of queries and no lock. What is found is decided again, patient by patient, under the lock
+of the patient's row: a report that comes meanwhile wins, and two checks at once make one finding.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from triage import clock
+from triage.accounts import audit
 from triage.alerts.services import add_finding
 from triage.database import db, writing
 from triage.models import Alert, AlertFinding, AlertKind, Course, Patient, ReportRecord
 from triage.reports import history
-from triage.rules.assessment import Assessment, FiredRule
+from triage.rules.assessment import Assessment, Fact, FiredRule
+from triage.rules.catalogue import Therapy
 from triage.rules.engine import assess_silence
 from triage.rules.report import Report
 from triage.rules.ruleset import Ruleset
 from triage.rules.urgency import Urgency
+from triage.rules.wording import fact_sentence, hours
 from triage.ruleset_editor import versions
 
 log = structlog.get_logger(__name__)
+
+CHECK_FAILED = "silence-check-failed"
+"""Stands for a rule in the finding of a patient whose check failed."""
+FAILED_AGAIN_AFTER = timedelta(hours=24)
+"""A check that still fails so long after somebody resolved its alert is told again."""
 
 
 def main(every: int | None) -> None:
@@ -58,15 +72,18 @@ def main(every: int | None) -> None:
 def sweep(session: Session, ruleset: Ruleset, at: datetime) -> int:
     """Open or raise alerts for missing reports at that moment (UTC); how many findings were added."""
     session.rollback()
-    patients = list(session.scalars(_with_open_course()))
+    patients = list(session.scalars(_with_running_course(at)))
     last = _last_reports(session, [patient.id for patient in patients])
-    return sum(_look_at(session, ruleset, patient, last.get(patient.id), at) for patient in patients)
+    missing = [patient.id for patient in patients if _may_be_missing(ruleset, patient, last.get(patient.id), at)]
+    return sum(_tell(session, ruleset, patient_id, at) for patient_id in missing)
 
 
-def _with_open_course() -> Select[Patient]:
+def _with_running_course(at: datetime) -> Select[Patient]:
+    """A few too many at the end of a course: the care team's time zone decides, in `judge`."""
+    yesterday = (at - timedelta(days=1)).date()
     return (
         select(Patient)
-        .where(Patient.courses.any(Course.ended_on.is_(None)))
+        .where(Patient.courses.any(or_(Course.ended_on.is_(None), Course.ended_on >= yesterday)))
         .options(joinedload(Patient.care_team), selectinload(Patient.courses).selectinload(Course.dose_events))
         .order_by(Patient.id)
     )
@@ -78,7 +95,7 @@ def _last_reports(session: Session, patients: Iterable[UUID]) -> dict[UUID, Repo
         select(
             ReportRecord.id,
             func.row_number()
-            .over(partition_by=ReportRecord.patient_id, order_by=ReportRecord.reported_at.desc())
+            .over(partition_by=ReportRecord.patient_id, order_by=(ReportRecord.reported_at.desc(), ReportRecord.id))
             .label("place"),
         )
         .where(ReportRecord.patient_id.in_(list(patients)))
@@ -88,70 +105,154 @@ def _last_reports(session: Session, patients: Iterable[UUID]) -> dict[UUID, Repo
     return {record.patient_id: record for record in session.scalars(latest)}
 
 
-def _look_at(session: Session, ruleset: Ruleset, patient: Patient, last: ReportRecord | None, at: datetime) -> int:
+def _may_be_missing(ruleset: Ruleset, patient: Patient, last: ReportRecord | None, at: datetime) -> bool:
     try:
         assessment = judge(ruleset, patient, last, at)
-    except Exception as error:
-        log.error("silence_check_failed", patient=str(patient.id), error=type(error).__name__)
-        assessment = _failed(ruleset, patient)
-    if assessment is None or assessment.urgency is Urgency.ROUTINE:
+    except Exception:
+        return True  # `_tell` meets the same failure and says so
+    return assessment is not None and assessment.urgency > Urgency.ROUTINE
+
+
+def _tell(session: Session, ruleset: Ruleset, patient_id: UUID, at: datetime) -> int:
+    """Add the finding, unless a report or another check came first; how many were added."""
+    try:
+        with writing(session):
+            patient = session.get_one(Patient, patient_id, with_for_update=True)
+            last = _last_reports(session, [patient_id]).get(patient_id)
+            assessment = _to_tell(session, ruleset, patient, last, at)
+            if assessment is None:
+                return 0
+            add_finding(session, ruleset, patient, assessment, AlertKind.SILENCE, None, at)
+            audit.record(session, "silence_found", by=None, patient=patient, at=at)
+    except Exception as error:  # the next sweep tries again; the patients after this one must not wait for it
+        log.error("silence_finding_failed", patient=str(patient_id), error=type(error).__name__)
         return 0
-    since = last.reported_at if last else None
-    if _said_before(session, patient, since) >= assessment.urgency:
-        return 0
-    patient_id = patient.id
-    with writing(session):
-        fresh = session.get_one(Patient, patient_id, with_for_update=True)
-        newest = session.scalar(select(func.max(ReportRecord.reported_at)).where(ReportRecord.patient_id == patient_id))
-        if newest != since or _said_before(session, fresh, since) >= assessment.urgency:
-            return 0  # a report came, or another sweep was here, while this one looked
-        add_finding(session, ruleset, fresh, assessment, AlertKind.SILENCE, None, at)
     return 1
 
 
-def judge(ruleset: Ruleset, patient: Patient, last: ReportRecord | None, at: datetime) -> Assessment | None:
-    """What the silence rules say at that moment; None while no report is expected."""
-    today = at.astimezone(ZoneInfo(patient.care_team.time_zone)).date()
-    course = history.current_course(patient, today)
-    if course is None:
-        return None
-    day = history.days_since_therapy(course, today)
-    therapy = ruleset.catalogue.therapies.get(course.therapy or "")
-    if therapy and day is not None and not (therapy.daily_report and therapy.daily_report.contains(day)):
-        return None
-    silent = at - _since(patient, course, last) - ruleset.response.silence_grace
-    report = history.read(last, ruleset.catalogue) if last else Report(patient=str(patient.id))
-    today_report = replace(report, therapy=therapy.code if therapy else None, days_since_therapy=day)
-    return assess_silence(ruleset, today_report, max(silent, timedelta()))
+@dataclass(frozen=True)
+class _Told:
+    """What was said of the present silence: how urgently, and since when nobody waits for an answer to it any more."""
+
+    urgency: Urgency = Urgency.ROUTINE
+    handled_at: datetime | None = None
+    waiting: bool = False
 
 
-def _since(patient: Patient, course: Course, last: ReportRecord | None) -> datetime:
-    if last:
-        return last.reported_at
-    if course.started_on is None:
-        return patient.enrolled_at
-    zone = ZoneInfo(patient.care_team.time_zone)
-    day_zero = datetime.combine(course.started_on, datetime.min.time(), zone)
-    return max(patient.enrolled_at, day_zero)
+def _to_tell(
+    session: Session, ruleset: Ruleset, patient: Patient, last: ReportRecord | None, at: datetime
+) -> Assessment | None:
+    """What has to be said of the patient's silence now; None when there is nothing new to say."""
+    try:
+        assessment = judge(ruleset, patient, last, at)
+        if assessment is None or assessment.urgency is Urgency.ROUTINE:
+            return None
+        told = _told(session, patient, silent_since(ruleset, patient, last, at), failed=False)
+        if assessment.urgency > told.urgency:
+            return assessment
+        again = None if told.waiting else judge(ruleset, patient, last, at, not_before=told.handled_at)
+        return assessment if again is not None and again.urgency > Urgency.ROUTINE else None
+    except Exception as error:
+        log.error("silence_check_failed", patient=str(patient.id), error=type(error).__name__)
+        told = _told(session, patient, last.reported_at if last else None, failed=True)
+        if told.waiting or (told.handled_at is not None and at - told.handled_at < FAILED_AGAIN_AFTER):
+            return None
+        return _failed(ruleset, patient)
 
 
-def _said_before(session: Session, patient: Patient, since: datetime | None) -> Urgency:
-    """The most urgent silence finding since the last report; ROUTINE for none. A resolved one counts as well: the
-    same silence is not new because somebody has dealt with it, but a more urgent rule is."""
+def _told(session: Session, patient: Patient, since: datetime | None, *, failed: bool) -> _Told:
+    """The findings about this silence: those of the rules, or those of checks that failed."""
     query = (
-        select(func.max(AlertFinding.urgency))
+        select(AlertFinding, Alert.resolved_at)
         .join(Alert, Alert.id == AlertFinding.alert_id)
         .where(Alert.patient_id == patient.id, AlertFinding.kind == AlertKind.SILENCE)
     )
     if since is not None:
         query = query.where(AlertFinding.found_at > since)
-    found = session.scalar(query)
-    return Urgency.ROUTINE if found is None else Urgency(found)
+    found = [
+        (finding, resolved_at)
+        for finding, resolved_at in session.execute(query)
+        if (CHECK_FAILED.encode() in finding.body) is failed
+    ]
+    return _Told(
+        urgency=max((finding.urgency for finding, _ in found), default=Urgency.ROUTINE),
+        handled_at=max((resolved_at for _, resolved_at in found if resolved_at is not None), default=None),
+        waiting=any(resolved_at is None for _, resolved_at in found),
+    )
+
+
+def judge(
+    ruleset: Ruleset, patient: Patient, last: ReportRecord | None, at: datetime, not_before: datetime | None = None
+) -> Assessment | None:
+    """What the silence rules say at that moment; None while no report is expected. `not_before`: silence before it
+    does not count."""
+    today = history.local_date(patient.care_team, at)
+    course = history.current_course(patient, today)
+    if course is None:
+        return None
+    day = history.days_since_therapy(course, today)
+    therapy = ruleset.catalogue.therapies.get(course.therapy or "")
+    if not _expected(therapy, day):
+        return None
+    since = silent_since(ruleset, patient, last, at)
+    silent = at - (max(since, not_before) if not_before else since)
+    report = history.read(last, ruleset.catalogue) if last else Report(patient=str(patient.id))
+    asked = replace(report, therapy=therapy.code if therapy else None, days_since_therapy=day)
+    assessment = assess_silence(ruleset, asked, max(silent - ruleset.response.silence_grace, timedelta()))
+    return _with_true_hours(assessment, silent, ruleset)
+
+
+def silent_since(ruleset: Ruleset, patient: Patient, last: ReportRecord | None, at: datetime) -> datetime:
+    """The latest of: the last report, else enrolment; and the day on which reports began to be expected."""
+    heard = last.reported_at if last else patient.enrolled_at
+    today = history.local_date(patient.care_team, at)
+    course = history.current_course(patient, today)
+    began = _expected_from(course, ruleset.catalogue.therapies.get(course.therapy or ""), today) if course else None
+    if began is None:
+        return heard
+    return max(heard, datetime.combine(began, datetime.min.time(), ZoneInfo(patient.care_team.time_zone)))
+
+
+def _expected(therapy: Therapy | None, day: int | None) -> bool:
+    """Whether a report is expected on that day. What is not known counts as expected."""
+    if therapy is None:
+        return True
+    window = therapy.daily_report
+    return window is not None and (day is None or window.contains(day))
+
+
+def _expected_from(course: Course, therapy: Therapy | None, today: date) -> date | None:
+    """The first day of the present run of expected reports: the latest dose, or an earlier one where reports were
+    expected without a pause. A dose that falls into the run does not forgive silence. None without any date."""
+    doses = {dose.given_on for dose in course.dose_events} | ({course.started_on} if course.started_on else set())
+    past = sorted((given_on for given_on in doses if given_on <= today), reverse=True)
+    if not past:
+        return course.started_on
+    first = past[0]
+    for earlier in past[1:]:
+        if not _expected(therapy, (first - earlier).days - 1):
+            break
+        first = earlier
+    return first
+
+
+def _with_true_hours(assessment: Assessment, silent: timedelta, ruleset: Ruleset) -> Assessment:
+    """The same judgment, telling how long it really has been silent, the grace included."""
+
+    def true(fact: Fact) -> Fact:
+        return replace(fact, value=hours(silent)) if fact.test == "silent_for" else fact
+
+    def retold(fired: FiredRule) -> FiredRule:
+        facts = tuple(true(fact) for fact in fired.facts)
+        because = tuple(fact_sentence(fact, ruleset.catalogue) for fact in facts)
+        return replace(fired, facts=facts, because=because or fired.because)
+
+    return replace(assessment, fired=tuple(retold(fired) for fired in assessment.fired))
 
 
 def _failed(ruleset: Ruleset, patient: Patient) -> Assessment:
     finding = FiredRule(
-        rule="silence-check-failed",
+        rule=CHECK_FAILED,
         urgency=Urgency.URGENT,
         title="It could not be checked whether this patient's reports are missing",
         facts=(),

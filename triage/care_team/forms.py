@@ -8,7 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import Field, ValidationError
 
 from triage.alerts.services import LEAST_NOTE, MOST_NOTE
-from triage.fields import Radios, TextArea
+from triage.fields import Hidden, Radios, TextArea
 from triage.models import Disposition
 
 DISPOSITIONS = {
@@ -20,15 +20,27 @@ DISPOSITIONS = {
 }
 
 
+def _readable(text: str | None) -> str | None:
+    """Without the one character that a database refuses and nobody types."""
+    return text.replace("\x00", "") if text else text
+
+
 class ResolveForm(FlaskForm):
-    """What was done about an alert. `note_needed` says whether that disposition needs words as well."""
+    """What was done about an alert. `note_needed` says whether that disposition needs words as well; `seen` is the
+    number of findings that stood on the page."""
+
+    seen = Hidden()
 
     disposition = Radios(
         "What was done?",
         choices=[(code.value, text) for code, text in DISPOSITIONS.items()],
         message="Choose what was done",
     )
-    note = TextArea("Note", description="What you found and agreed. For urgent alerts and “No action” it is needed.")
+    note = TextArea(
+        "Note",
+        description="What you found and agreed. For urgent alerts and “No action” it is needed.",
+        filters=[_readable],
+    )
 
     def __init__(self, note_needed: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)

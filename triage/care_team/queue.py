@@ -2,15 +2,38 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-from sqlalchemy.orm import Session, joinedload, selectinload
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, contains_eager, selectinload
 
-from triage.models import Alert, AlertFinding, AlertKind, AlertStatus, CareTeam, Course, Patient, ReportRecord
+from triage.models import (
+    Alert,
+    AlertFinding,
+    AlertKind,
+    AlertStatus,
+    AuditEntry,
+    CareTeam,
+    Course,
+    Patient,
+    Person,
+    ReportRecord,
+    Role,
+)
 from triage.reports import history, results
+from triage.rules.ruleset import Ruleset
 from triage.ruleset_editor import versions
+
+log = structlog.get_logger(__name__)
+
+SILENCE = "No report came"
+UNREADABLE = "the reasons could not be read: open the record and look at the report itself"
 
 
 @dataclass(frozen=True)
@@ -24,6 +47,14 @@ class Line:
 
 
 @dataclass(frozen=True)
+class Acknowledgement:
+    """Who looked at an alert, and when."""
+
+    by_name: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class QueueRow:
     """One patient who needs somebody. A patient has one unresolved alert, so a row is a patient and an alert."""
 
@@ -34,81 +65,185 @@ class QueueRow:
     waiting: timedelta
     over: timedelta
     """How long past its limit; zero while there is time, or when somebody has acknowledged it."""
+    acknowledged: Acknowledgement | None
+    """The latest one. An open alert that has one was opened again."""
+    last_report_at: datetime | None
 
     @property
     def patient(self) -> Patient:
         return self.alert.patient
 
     @property
+    def caregivers(self) -> list[Person]:
+        """Who can be telephoned as well."""
+        return [person for person in self.patient.people if person.role == Role.CAREGIVER and person.phone]
+
+    @property
+    def open(self) -> bool:
+        """Whether nobody looks after it yet."""
+        return self.alert.status == AlertStatus.OPEN
+
+    @property
     def silent(self) -> bool:
-        """Whether the latest reason is a report that did not come."""
-        return bool(self.lines) and self.lines[0].who == SILENCE
+        """Whether a report was missing and none has come since."""
+        missed = [finding.found_at for finding in self.alert.findings if finding.kind == AlertKind.SILENCE]
+        return bool(missed) and (self.last_report_at is None or self.last_report_at < max(missed))
 
-
-SILENCE = "No report came"
+    @property
+    def news(self) -> bool:
+        """Whether something came after somebody acknowledged it."""
+        return any(line.after_acknowledgement for line in self.lines)
 
 
 def queue(session: Session, team: CareTeam, at: datetime) -> list[QueueRow]:
-    """Every unresolved alert of the team. Nothing is cut off: an emergency that came last is still shown first.
+    """Every unresolved alert of the team's patients. Within one urgency those that nobody looks after come first.
 
-    No inner join: a patient without a course, an alert without a report, a reporter whose account is gone all stay.
+    Nothing is cut off: an emergency that came last is still shown first. No inner join but to the patient, which every
+    alert has: a patient without a course, an alert without a report, a reporter whose account is gone all stay.
     """
     query = (
         select(Alert)
-        .where(Alert.care_team_id == team.id, Alert.status != AlertStatus.RESOLVED)
-        .order_by(Alert.urgency.desc(), Alert.answer_by, Alert.id)
+        .join(Alert.patient)
+        .where(Patient.care_team_id == team.id, Alert.status != AlertStatus.RESOLVED)
+        .order_by(Alert.urgency.desc(), Alert.status != AlertStatus.OPEN, Alert.answer_by, Alert.id)
         .options(
-            joinedload(Alert.patient).selectinload(Patient.courses).selectinload(Course.dose_events),
-            joinedload(Alert.acknowledged_by),
+            contains_eager(Alert.patient).options(
+                selectinload(Patient.courses).selectinload(Course.dose_events), selectinload(Patient.people)
+            ),
             selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter),
         )
     )
-    return [_row(session, alert, team, at) for alert in session.scalars(query)]
+    alerts = session.scalars(query).all()
+    acknowledged = _acknowledged(session, alerts)
+    last_reports = _last_reports(session, [alert.patient_id for alert in alerts])
+    return [
+        _row(session, alert, team, at, acknowledged.get(str(alert.id)), last_reports.get(alert.patient_id))
+        for alert in alerts
+    ]
 
 
-def _row(session: Session, alert: Alert, team: CareTeam, at: datetime) -> QueueRow:
+def _acknowledged(session: Session, alerts: Iterable[Alert]) -> dict[str, Acknowledgement]:
+    """The latest acknowledgement of each alert, also of those that were opened again since."""
+    query = (
+        select(AuditEntry.subject, Person.name, AuditEntry.at)
+        .outerjoin(Person, Person.id == AuditEntry.person_id)
+        .where(AuditEntry.action == "alert_acknowledged", AuditEntry.subject.in_([str(alert.id) for alert in alerts]))
+        .order_by(AuditEntry.at, AuditEntry.id)
+    )
+    return {subject: Acknowledgement(name or "somebody", at) for subject, name, at in session.execute(query)}
+
+
+def _last_reports(session: Session, patients: Sequence[UUID]) -> dict[UUID, datetime]:
+    query = (
+        select(ReportRecord.patient_id, func.max(ReportRecord.reported_at))
+        .where(ReportRecord.patient_id.in_(patients))
+        .group_by(ReportRecord.patient_id)
+    )
+    return dict(session.execute(query).all())
+
+
+def _row(
+    session: Session,
+    alert: Alert,
+    team: CareTeam,
+    at: datetime,
+    acknowledged: Acknowledgement | None,
+    last_report_at: datetime | None,
+) -> QueueRow:
     today = history.local_date(team, at)
     course = history.current_course(alert.patient, today)
-    therapies = versions.active().catalogue.therapies
-    known = therapies.get(course.therapy or "") if course else None
-    waits = alert.status == AlertStatus.OPEN
     return QueueRow(
         alert=alert,
-        therapy=known.label if known else "therapy not known",
+        therapy=therapy_name(course),
         day=history.days_since_therapy(course, today),
-        lines=lines(session, alert, team),
+        lines=lines(session, alert, team, acknowledged),
         waiting=at - alert.waiting_since,
-        over=max(at - alert.answer_by, timedelta()) if waits else timedelta(),
+        over=max(at - alert.answer_by, timedelta()) if alert.status == AlertStatus.OPEN else timedelta(),
+        acknowledged=acknowledged,
+        last_report_at=last_report_at,
     )
 
 
-def lines(session: Session, alert: Alert, team: CareTeam) -> tuple[Line, ...]:
-    """The reasons of an alert: the most urgent first, then the latest."""
-    ordered = sorted(alert.findings, key=lambda finding: (finding.urgency, finding.found_at), reverse=True)
-    return tuple(_line(session, finding, alert, team) for finding in ordered)
+def therapy_name(course: Course | None) -> str:
+    """What was given, in words; a code that the present catalogue does not know is shown as it is."""
+    if course is None:
+        return "no course on file"
+    if course.therapy is None:
+        return "therapy not known"
+    known = versions.active().catalogue.therapies.get(course.therapy)
+    return known.label if known else course.therapy.replace("_", " ")
 
 
-def _line(session: Session, finding: AlertFinding, alert: Alert, team: CareTeam) -> Line:
-    ruleset = versions.by_hash(session, finding.ruleset_hash)
-    found = results.of(finding.body, ruleset, team.emergency_number, team.phone, team.time_zone)
+def lines(
+    session: Session, alert: Alert, team: CareTeam, acknowledged: Acknowledgement | None = None
+) -> tuple[Line, ...]:
+    """The reasons of an alert: what came after the acknowledgement first, then the most urgent, then the latest."""
+    since = alert.acknowledged_at or (acknowledged.at if acknowledged else None)
+
+    def is_news(finding: AlertFinding) -> bool:
+        return since is not None and finding.found_at > since
+
+    def weight(finding: AlertFinding) -> tuple[bool, int, datetime]:
+        return is_news(finding), finding.urgency, finding.found_at
+
+    ordered = sorted(alert.findings, key=weight, reverse=True)
+    return tuple(_line(session, finding, team, is_news(finding)) for finding in ordered)
+
+
+def _line(session: Session, finding: AlertFinding, team: CareTeam, news: bool) -> Line:
     who = SILENCE
     if finding.kind == AlertKind.REPORT and finding.report is not None:
         reporter = finding.report.reporter
         who = f"{reporter.name} ({reporter.role})"
-    since = alert.acknowledged_at
-    return Line(who, finding.found_at, found.telling, since is not None and finding.found_at > since)
+    return Line(who, finding.found_at, _facts(session, finding, team), news)
+
+
+def _facts(session: Session, finding: AlertFinding, team: CareTeam) -> tuple[str, ...]:
+    """What fired, in sentences. A finding that cannot be read any more must not keep the others from being shown: then
+    the sentences stored with it stand in, or a line that says so."""
+    try:
+        ruleset = versions.by_hash(session, finding.ruleset_hash)
+        return told(finding.body, ruleset, team).telling
+    except Exception as error:
+        log.error("finding_unreadable", finding=str(finding.id), error=type(error).__name__)
+        return stored_sentences(finding.body) or (UNREADABLE,)
+
+
+def told(body: bytes, ruleset: Ruleset, team: CareTeam) -> results.Result:
+    """An assessment in words, with the team's numbers and times."""
+    return results.of(body, ruleset, team.emergency_number, team.phone, team.time_zone)
+
+
+def stored_sentences(body: bytes) -> tuple[str, ...]:
+    """The sentences that an assessment was stored with; none when it cannot be read."""
+    try:
+        data = json.loads(body)
+        reasons = [*data["fired"], *data.get("undecided", [])]
+        return tuple(dict.fromkeys(str(text) for reason in reasons for text in reason["because"]))
+    except (ValueError, KeyError, TypeError):
+        return ()
 
 
 def span_words(span: timedelta) -> str:
     """A wait for people: "4 minutes", "3 hours 10 minutes", "2 days 4 hours"."""
     minutes = int(span.total_seconds()) // 60
     days, hours = minutes // 1440, minutes // 60 % 24
+    if minutes < 1:
+        return "less than a minute"
     if days:
-        return f"{_count(days, 'day')} {_count(hours, 'hour')}"
-    if minutes >= 60:
-        return f"{_count(hours, 'hour')} {_count(minutes % 60, 'minute')}"
-    return "less than a minute" if minutes == 0 else _count(minutes, "minute")
+        return _counted((days, "day"), (hours, "hour"))
+    return _counted((hours, "hour"), (minutes % 60, "minute"))
 
 
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
+def _counted(*parts: tuple[int, str]) -> str:
+    return " ".join(f"{number} {what}{'s' * (number != 1)}" for number, what in parts if number)
+
+
+def clock_words(moment: datetime, at: datetime, time_zone: str) -> str:
+    """A moment as a nurse reads it at `at`: "today 14:05", "yesterday 08:12", "Monday 2 March, 08:12"."""
+    local, now = (each.astimezone(ZoneInfo(time_zone)) for each in (moment, at))
+    days = (now.date() - local.date()).days
+    if days in (0, 1):
+        return f"{('today', 'yesterday')[days]} {local:%H:%M}"
+    year = "" if local.year == now.year else f" {local.year}"
+    return f"{local:%A} {local.day} {local:%B}{year}, {local:%H:%M}"

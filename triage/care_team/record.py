@@ -2,19 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from typing import TypedDict
 from uuid import UUID
 
+import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from triage.care_team.queue import Line, lines
-from triage.models import Alert, AlertFinding, AlertKind, Course, Patient, ReportRecord
+from triage.care_team.forms import DISPOSITIONS
+from triage.care_team.queue import (
+    SILENCE,
+    UNREADABLE,
+    Acknowledgement,
+    Line,
+    lines,
+    stored_sentences,
+    therapy_name,
+    told,
+)
+from triage.models import (
+    Alert,
+    AlertFinding,
+    AlertKind,
+    AssessmentRecord,
+    AuditEntry,
+    Course,
+    Disposition,
+    Patient,
+    Person,
+    ReportRecord,
+)
 from triage.reports import history, results
+from triage.rules.catalogue import MEASURED, Catalogue, Window
 from triage.rules.report import Report
 from triage.rules.ruleset import Passage, Ruleset, Source
+from triage.rules.urgency import Urgency
 from triage.ruleset_editor import versions
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,98 +62,230 @@ class Judged:
     reasoning: dict[str, str]
 
 
-@dataclass(frozen=True)
-class ReportEntry:
-    """One report as the record shows it."""
-
-    record: ReportRecord
-    report: Report
-    answers: list[tuple[str, str]]
-    judged: Judged
+class _Words(TypedDict):
+    judged: Judged | None
+    facts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
-class AlertEntry:
-    """One alert with its reasons."""
+class Entry:
+    """One thing that happened: a report, silence, or what became of an alert. `by` is empty for the system itself."""
 
-    alert: Alert
-    lines: tuple[Line, ...]
-    silences: list[tuple[datetime, Judged]] = field(default_factory=list)
+    at: datetime
+    what: str
+    by: str = ""
+    urgency: Urgency | None = None
+    facts: tuple[str, ...] = ()
+    judged: Judged | None = None
+    note: str = ""
+    report_id: UUID | None = None
+    day: int | None = None
+    answers: tuple[tuple[str, str], ...] = ()
+    not_asked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class PatientRecord:
-    """A patient with course, alerts and reports, the latest first. `alert` is the one that waits for somebody."""
+    """A patient with course, current alert and all that happened, the latest first."""
 
     patient: Patient
     course: Course | None
     therapy: str
     day: int | None
-    alert: AlertEntry | None
-    past: list[AlertEntry]
-    reports: list[ReportEntry]
+    early: str
+    expected: str
+    alert: Alert | None
+    """The one that waits for somebody."""
+    lines: tuple[Line, ...]
+    acknowledged: Acknowledgement | None
+    """The latest one of the current alert; an open alert that has one was opened again."""
+    entries: list[Entry]
 
 
 def patient_record(session: Session, patient: Patient, at: datetime) -> PatientRecord:
     """The record at that moment."""
     today = history.local_date(patient.care_team, at)
     course = history.current_course(patient, today)
-    known = versions.active().catalogue.therapies.get(course.therapy or "") if course else None
-    alerts = [_alert(session, alert, patient) for alert in _alerts(session, patient.id)]
+    therapy = versions.active().catalogue.therapies.get(course.therapy or "") if course else None
+    alerts = _alerts(session, patient.id)
+    steps = _steps(session, alerts)
+    current = next((alert for alert in alerts if not alert.is_resolved), None)
+    acknowledged = _acknowledged(steps, current)
+    entries = [
+        *(_report(session, record, patient) for record in _reports(session, patient.id)),
+        *_of_alerts(session, alerts, steps, patient),
+    ]
     return PatientRecord(
         patient=patient,
         course=course,
-        therapy=known.label if known else "therapy not known",
+        therapy=therapy_name(course),
         day=history.days_since_therapy(course, today),
-        alert=next((entry for entry in alerts if not entry.alert.is_resolved), None),
-        past=[entry for entry in alerts if entry.alert.is_resolved],
-        reports=[_report(session, record, patient) for record in _reports(session, patient.id)],
+        early=_days(therapy.early if therapy else None),
+        expected=_days(therapy.daily_report if therapy else None),
+        alert=current,
+        lines=lines(session, current, patient.care_team, acknowledged) if current else (),
+        acknowledged=acknowledged,
+        # What follows from a report stands above it, as everything later does: the order of the list decides.
+        entries=[
+            entry for _, entry in sorted(enumerate(entries), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
+        ],
     )
+
+
+@dataclass(frozen=True)
+class _Step:
+    """What became of an alert, from the audit trail."""
+
+    alert: str
+    action: str
+    by: str
+    at: datetime
 
 
 def _alerts(session: Session, patient_id: UUID) -> list[Alert]:
     query = (
         select(Alert)
         .where(Alert.patient_id == patient_id)
-        .order_by(Alert.opened_at.desc(), Alert.id)
-        .options(
-            joinedload(Alert.acknowledged_by),
-            joinedload(Alert.resolved_by),
-            selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter),
-        )
+        .order_by(Alert.opened_at, Alert.id)
+        .options(selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter))
     )
     return list(session.scalars(query))
+
+
+def _steps(session: Session, alerts: list[Alert]) -> list[_Step]:
+    query = (
+        select(AuditEntry.subject, AuditEntry.action, Person.name, AuditEntry.at)
+        .outerjoin(Person, Person.id == AuditEntry.person_id)
+        .where(AuditEntry.subject.in_([str(alert.id) for alert in alerts]), AuditEntry.action.in_(_STEPS))
+        .order_by(AuditEntry.at, AuditEntry.id)
+    )
+    return [_Step(subject, action, name or "", at) for subject, action, name, at in session.execute(query)]
+
+
+_STEPS = {
+    "alert_opened": "Alert opened",
+    "alert_raised": "Alert raised",
+    "alert_reopened": "Alert opened again",
+    "alert_acknowledged": "Alert acknowledged",
+    "alert_resolved": "Alert resolved",
+}
+
+
+def _acknowledged(steps: list[_Step], alert: Alert | None) -> Acknowledgement | None:
+    found = [
+        Acknowledgement(step.by or "somebody", step.at)
+        for step in steps
+        if alert and step.alert == str(alert.id) and step.action == "alert_acknowledged"
+    ]
+    return found[-1] if found else None
 
 
 def _reports(session: Session, patient_id: UUID) -> list[ReportRecord]:
     query = (
         select(ReportRecord)
         .where(ReportRecord.patient_id == patient_id)
-        .order_by(ReportRecord.reported_at.desc(), ReportRecord.id)
+        .order_by(ReportRecord.reported_at, ReportRecord.id)
         .options(joinedload(ReportRecord.assessment), joinedload(ReportRecord.reporter))
     )
     return list(session.scalars(query))
 
 
-def _alert(session: Session, alert: Alert, patient: Patient) -> AlertEntry:
-    silences = [
-        (finding.found_at, _judged(finding.body, versions.by_hash(session, finding.ruleset_hash), patient))
-        for finding in alert.findings
-        if finding.kind == AlertKind.SILENCE
-    ]
-    return AlertEntry(alert, lines(session, alert, patient.care_team), silences)
+def _of_alerts(session: Session, alerts: list[Alert], steps: list[_Step], patient: Patient) -> Iterator[Entry]:
+    for alert in alerts:
+        for finding in alert.findings:
+            if finding.kind == AlertKind.SILENCE:
+                yield Entry(
+                    at=finding.found_at,
+                    what=SILENCE,
+                    urgency=finding.urgency,
+                    **_told(session, finding.body, finding.ruleset_hash, patient),
+                )
+    by_id = {str(alert.id): alert for alert in alerts}
+    opened_again = {(step.alert, step.at) for step in steps if step.action == "alert_reopened"}
+    for step in steps:
+        if step.action == "alert_raised" and (step.alert, step.at) in opened_again:
+            continue  # "opened again" with its urgency says it
+        alert = by_id[step.alert]
+        resolved = step.action == "alert_resolved"
+        done = DISPOSITIONS[Disposition(alert.disposition)] if resolved and alert.disposition else ""
+        yield Entry(
+            at=step.at,
+            what=f"{_STEPS[step.action]}{': ' if done else ''}{done}",
+            by=step.by,
+            urgency=max((each.urgency for each in alert.findings if each.found_at <= step.at), default=alert.urgency),
+            note=alert.note if resolved else "",
+        )
 
 
-def _report(session: Session, record: ReportRecord, patient: Patient) -> ReportEntry:
-    ruleset = versions.by_hash(session, record.assessment.ruleset_hash)
-    report = history.read(record, ruleset.catalogue)
-    answers = results.answers(report, ruleset.catalogue)
-    return ReportEntry(record, report, answers, _judged(record.assessment.body, ruleset, patient))
+def _report(session: Session, record: ReportRecord, patient: Patient) -> Entry:
+    assessment: AssessmentRecord | None = record.assessment
+    catalogue = versions.active().catalogue
+    say: _Words = {"judged": None, "facts": ("this report has no assessment: look at its answers",)}
+    if assessment is not None:
+        say = _told(session, assessment.body, assessment.ruleset_hash, patient)
+        catalogue = _catalogue(session, assessment.ruleset_hash)
+    try:
+        report = history.read(record, catalogue)
+    except Exception as error:
+        log.error("report_unreadable", report=str(record.id), error=type(error).__name__)
+        report, answers = Report(), [("As it was stored", record.data)]
+    else:
+        answers = results.answers(report, catalogue)
+    return Entry(
+        at=record.reported_at,
+        what="Report",
+        by=f"{record.reporter.name} ({record.reporter.role})",
+        urgency=assessment.urgency if assessment else None,
+        note=report.note,
+        report_id=record.id,
+        day=report.days_since_therapy,
+        answers=tuple(answers),
+        not_asked=not_asked(report, catalogue),
+        **say,
+    )
+
+
+def not_asked(report: Report, catalogue: Catalogue) -> tuple[str, ...]:
+    """What a report says nothing about. It is neither "no" nor "I don't know"."""
+    single = {
+        "temperature": report.temperature_c,
+        "fever reducer": report.fever_reducer_taken,
+        "steroids": report.on_steroids,
+        "thinking check": report.thinking_check,
+    }
+    return (
+        *(name for name, answer in single.items() if answer is None),
+        *(label for quantity, (label, _) in MEASURED.items() if quantity not in report.measured),
+        *(symptom.label for code, symptom in catalogue.symptoms.items() if code not in report.symptoms),
+    )
+
+
+def _catalogue(session: Session, ruleset_hash: str) -> Catalogue:
+    try:
+        return versions.by_hash(session, ruleset_hash).catalogue
+    except Exception:  # logged where the assessment is put into words
+        return versions.active().catalogue
+
+
+def _told(session: Session, body: bytes, ruleset_hash: str, patient: Patient) -> _Words:
+    """An assessment in words. One that cannot be read any more must not keep the record from being shown: then the
+    sentences stored with it stand in, without sources."""
+    try:
+        judged = _judged(body, versions.by_hash(session, ruleset_hash), patient)
+    except Exception as error:
+        log.error("assessment_unreadable", patient=str(patient.id), error=type(error).__name__)
+        return {"judged": None, "facts": stored_sentences(body) or (UNREADABLE,)}
+    return {"judged": judged, "facts": judged.result.telling}
+
+
+def _days(window: Window | None) -> str:
+    if window is None:
+        return ""
+    return f"from day {window.first}" if window.last is None else f"days {window.first} to {window.last}"
 
 
 def _judged(body: bytes, ruleset: Ruleset, patient: Patient) -> Judged:
-    team = patient.care_team
-    result = results.of(body, ruleset, team.emergency_number, team.phone, team.time_zone)
+    result = told(body, ruleset, patient.care_team)
     passages: dict[str, list[CitedPassage]] = {}
     reasoning: dict[str, str] = {}
     for reason in result.reasons:

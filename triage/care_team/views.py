@@ -12,13 +12,14 @@ from triage import clock
 from triage.accounts.access import alert_for, patient_for, person, roles, team_of
 from triage.alerts import services
 from triage.care_team import queue as waiting
-from triage.care_team.forms import DISPOSITIONS, ResolveForm
+from triage.care_team.forms import ResolveForm
 from triage.care_team.record import patient_record
 from triage.database import db
-from triage.models import AlertStatus, Disposition, Role
+from triage.models import Alert, AlertStatus, Disposition, Role
 
 bp = Blueprint("care_team", __name__)
 bp.add_app_template_filter(waiting.span_words, "span_words")
+bp.add_app_template_filter(waiting.clock_words, "clock_words")
 
 _DONE = {
     AlertStatus.OPEN: "was opened again by",
@@ -30,8 +31,9 @@ _DONE = {
 @bp.get("/queue")
 @roles(Role.NURSE)
 def queue() -> ResponseReturnValue:
-    at = clock.now()
-    return render_template("care_team/queue.html", rows=waiting.queue(db.session, team_of(person()), at), at=at)
+    at, team = clock.now(), team_of(person())
+    rows = waiting.queue(db.session, team, at)
+    return render_template("care_team/queue.html", rows=rows, at=at, zone=team.time_zone)
 
 
 @bp.get("/patients/<uuid:patient_id>")
@@ -39,9 +41,8 @@ def queue() -> ResponseReturnValue:
 def record(patient_id: UUID) -> ResponseReturnValue:
     at = clock.now()
     patient = patient_for(person(), patient_id)
-    return render_template(
-        "care_team/record.html", record=patient_record(db.session, patient, at), at=at, dispositions=DISPOSITIONS
-    )
+    found = patient_record(db.session, patient, at)
+    return render_template("care_team/record.html", record=found, at=at, zone=patient.care_team.time_zone)
 
 
 @bp.post("/alerts/<uuid:alert_id>/acknowledge")
@@ -49,13 +50,20 @@ def record(patient_id: UUID) -> ResponseReturnValue:
 def acknowledge(alert_id: UUID) -> ResponseReturnValue:
     alert = alert_for(person(), alert_id)
     try:
-        services.acknowledge(db.session, alert, person(), clock.now())
+        services.acknowledge(db.session, alert, person(), clock.now(), seen=request.args.get("seen", type=int))
+    except services.NotSeen:
+        flash("Not acknowledged: something new came while you were reading. Read it, then acknowledge.")
     except services.AlreadyDone as done:
-        return render_template("care_team/already.html", alert=alert, done=done, what=_DONE[done.status], note=""), 409
-    flash(f"You have acknowledged the alert of {alert.patient.name}. Resolve it when something was done.", "success")
+        if done.status != AlertStatus.ACKNOWLEDGED or done.by_id != person().id:  # pressing twice is no quarrel
+            return _somebody_was_quicker(alert, done)
+    else:
+        flash("You have acknowledged the alert. Resolve it when something was done.", "success")
+    # No name and nothing about health goes into the message: it travels in a cookie.
     if request.args.get("back") == "record":
         return redirect(url_for("care_team.record", patient_id=alert.patient_id))
-    return redirect(url_for("care_team.queue"))
+    if request.args.get("back") == "resolve":
+        return redirect(url_for("care_team.resolve", alert_id=alert.id))
+    return redirect(url_for("care_team.queue", _anchor=f"alert-{alert.id}"))
 
 
 @bp.route("/alerts/<uuid:alert_id>/resolve", methods=["GET", "POST"])
@@ -63,22 +71,51 @@ def acknowledge(alert_id: UUID) -> ResponseReturnValue:
 def resolve(alert_id: UUID) -> ResponseReturnValue:
     alert = alert_for(person(), alert_id)
     form = ResolveForm(note_needed=partial(services.note_needed, alert))
-    if form.validate_on_submit():
+    try:
+        services.refuse_resolved(alert)
+        if form.is_submitted() and request.args.get("acknowledge"):  # what was typed stays on the page
+            services.acknowledge(db.session, alert, person(), clock.now(), seen=_number(form.seen.data))
+        elif form.validate_on_submit():
+            chosen, note = Disposition(form.disposition.data), form.note.data or ""
+            services.resolve(db.session, alert, person(), chosen, note, clock.now(), seen=_number(form.seen.data))
+            return _resolved()
+    except services.AlreadyDone as done:
         note = form.note.data or ""
-        try:
-            services.resolve(db.session, alert, person(), Disposition(form.disposition.data), note, clock.now())
-        except services.AlreadyDone as done:
-            page = render_template("care_team/already.html", alert=alert, done=done, what=_DONE[done.status], note=note)
-            return page, 409
-        except services.NotAcknowledged:
-            form.disposition.errors = [
-                "The alert is not acknowledged, or a new report opened it again: acknowledge it first"
-            ]
-        else:
-            flash(f"The alert of {alert.patient.name} is resolved.", "success")
-            return redirect(url_for("care_team.queue"))
-    team = team_of(person())
+        if form.is_submitted() and done.by_id == person().id and alert.note == note.strip():
+            return _resolved()  # pressing twice is no quarrel
+        return _somebody_was_quicker(alert, done, note)
+    except services.NotSeen:
+        form.form_errors = ["Not saved: something new came while you were writing. Read it here, then go on"]
+    except services.NotAcknowledged:
+        form.form_errors = ["Not saved: nobody looks after this alert yet. Acknowledge it first"]
+    return _resolve_page(alert, form)
+
+
+def _resolved() -> ResponseReturnValue:
+    flash("The alert is resolved. What you wrote stands in the record.", "success")
+    return redirect(url_for("care_team.queue"))
+
+
+def _resolve_page(alert: Alert, form: ResolveForm) -> ResponseReturnValue:
+    at, team = clock.now(), team_of(person())
+    form.seen.data = str(len(alert.findings))
+    lines = waiting.lines(db.session, alert, team)
     page = render_template(
-        "care_team/resolve.html", form=form, alert=alert, lines=waiting.lines(db.session, alert, team)
+        "care_team/resolve.html",
+        form=form,
+        alert=alert,
+        lines=lines,
+        at=at,
+        zone=team.time_zone,
+        typed=form.is_submitted(),
     )
     return page, 422 if form.errors else 200
+
+
+def _somebody_was_quicker(alert: Alert, done: services.AlreadyDone, note: str = "") -> ResponseReturnValue:
+    what, tried = _DONE[done.status], request.method == "POST"
+    return render_template("care_team/already.html", alert=alert, done=done, what=what, note=note, tried=tried), 409
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() else None
