@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
 from uuid import UUID
@@ -17,7 +18,10 @@ _path = click.Path(path_type=Path)
 
 
 def main() -> None:
-    """The entry point: a closed pipe, as after `| head`, is no mistake."""
+    """The entry point: a closed pipe, as after `| head`, is no mistake, nor is a terminal that knows no “°”."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace" if stream is sys.stdout else "backslashreplace")
     try:
         cli(prog_name="triage")
     except BrokenPipeError:

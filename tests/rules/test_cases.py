@@ -103,7 +103,6 @@ def test_a_together_rule_whose_example_has_one_sign_fails() -> None:
 ANY = "{any: [{symptom: chills, at_least: mild}, {all: [{symptom: nausea, at_least: severe}, {on_steroids: yes}]}]}"
 CHILLS, BOTH = "{symptoms: {chills: mild}}", "{symptoms: {nausea: severe}, on_steroids: true}"
 NAUSEA, STEROIDS = "{symptoms: {nausea: severe}}", "{on_steroids: true}"
-CHILLS_SAID = "chills is at least mild"
 NAUSEA_SAID = "nausea is at least severe"
 STEROIDS_SAID = "the person takes steroids or was given tocilizumab"
 
@@ -112,17 +111,17 @@ STEROIDS_SAID = "the person takes steroids or was given tocilizumab"
     ("fires", "stays_quiet", "undecided"),
     [
         (f"{CHILLS}, {BOTH}", f"{NAUSEA}, {STEROIDS}", []),
-        (CHILLS, "{}", [(34 + 26, NAUSEA_SAID), (34 + 66, STEROIDS_SAID)]),
-        (CHILLS, f"{NAUSEA}", [(60, NAUSEA_SAID)]),
+        (CHILLS, "{}", [NAUSEA_SAID, STEROIDS_SAID]),
+        (CHILLS, f"{NAUSEA}", [NAUSEA_SAID]),
         (f"{CHILLS}, {BOTH}", "", []),
     ],
 )
 def test_a_condition_that_no_case_decides_is_named_at_its_place(
-    fires: str, stays_quiet: str, undecided: list[tuple[int, str]]
+    fires: str, stays_quiet: str, undecided: list[str]
 ) -> None:
     found = run(ANY, fires, stays_quiet).undecided
 
-    assert [text.text for text in found] == [said for _, said in undecided]
+    assert [text.text for text in found] == undecided
     for one in found:
         line = rules_with(ANY).splitlines()[one.place.line - 1]
         assert line[one.place.column - 1 :].startswith(

@@ -7,7 +7,7 @@ import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 from triage.rules import wording
 from triage.rules.catalogue import MEASURED, PRESENCE_CODES, SEVERITY_CODES, Catalogue, Scale
@@ -29,7 +29,7 @@ class BadLine:
         return f"line {self.number}: {reason if len(reason) <= 400 else reason[:300] + ' … ' + reason[-80:]}"
 
 
-def assess_lines(ruleset: Ruleset, lines: BinaryIO) -> Iterator[bytes | BadLine]:
+def assess_lines(ruleset: Ruleset, lines: Iterable[bytes]) -> Iterator[bytes | BadLine]:
     """The assessment of each report as one line of JSON, in their order; a BadLine for each mistake.
 
     The text is JSON Lines, or one JSON object or list over several lines. Earlier reports of the same patient are the
@@ -72,17 +72,18 @@ def _latest(history: Iterable[Report]) -> list[Report]:
     return [r for r in some if r.reported_at is not None and r.reported_at >= times[HISTORY_LENGTH - 1]]
 
 
-def _read(lines: BinaryIO) -> Iterator[tuple[int, Any]]:
+def _read(lines: Iterable[bytes]) -> Iterator[tuple[int, Any]]:
     """(line number, data or BadLine) of each report, as soon as its line is there."""
     first = True
-    for number, raw in enumerate(lines, 1):
+    source = iter(lines)
+    for number, raw in enumerate(source, 1):
         line = raw.removeprefix(_MARK) if number == 1 else raw
         if not line.strip():
             continue
         data = _parse(line, number)
         if first and isinstance(data, BadLine) and line.lstrip()[:1] in (b"[", b"{"):
             # Perhaps one JSON value written over several lines.
-            yield from _over_lines(line, lines.readlines(), data)
+            yield from _over_lines(line, list(source), data)
             return
         first = False
         yield from _spread(data, number)
@@ -160,8 +161,9 @@ def _parse(line: bytes, number: int) -> Any:
     except UnicodeDecodeError:
         return BadLine(number, "is not written in UTF-8")
     except json.JSONDecodeError as error:
-        below = error.doc.count("\n", 0, min(error.pos, len(error.doc.rstrip())))
-        return _bad(number + below, f"{error.msg} at column {error.colno}")[1]
+        at = min(error.pos, len(error.doc.rstrip()))
+        below, column = error.doc.count("\n", 0, at), at - error.doc.rfind("\n", 0, at)
+        return _bad(number + below, f"{error.msg} at column {column}")[1]
     except (ValueError, RecursionError) as error:
         return _bad(number, str(error) if isinstance(error, ValueError) else "too deeply nested")[1]
 
@@ -196,9 +198,12 @@ def catalogue_json(catalogue: Catalogue) -> str:
                 "code": symptom.code,
                 "label": symptom.label,
                 "question": symptom.question,
+                "about": symptom.about,
+                "scale": symptom.scale.value,
                 "group": symptom.group,
                 "answers": [*_answers(symptom.scale), UNKNOWN.code],
                 "asked": symptom.asked.value,
+                "daily_for": sorted(symptom.daily_for),
                 **({"snomed": vars(symptom.snomed)} if symptom.snomed else {}),
             }
             for symptom in catalogue.symptoms.values()
@@ -214,6 +219,7 @@ def catalogue_json(catalogue: Catalogue) -> str:
             }
             for therapy in catalogue.therapies.values()
         ],
+        "severities": dict(catalogue.severities),
         "groups": [{"code": code, "label": label} for code, label in catalogue.groups.items()],
     }
     return json.dumps(data, ensure_ascii=False, indent=2)

@@ -331,6 +331,8 @@ class _Reader:
                     f"symptoms.{code}", f'unknown symptom "{code}"{nearest(str(code), self.catalogue.symptoms)}'
                 )
                 continue
+            if word is None:
+                continue  # not asked
             answer = read_answer(symptom, word)
             if answer is None:
                 words = (SEVERITY_CODES if symptom.scale is Scale.SEVERITY else PRESENCE_CODES) + (UNKNOWN.code,)
@@ -352,7 +354,7 @@ class _Reader:
         for item, value in raw.items():
             if item not in THINKING_CHECK_POINTS:
                 self._problem(f"{name}.{item}", f'unknown item "{item}"{nearest(str(item), THINKING_CHECK_POINTS)}')
-            elif value != UNKNOWN.code:
+            elif value is not None and value != UNKNOWN.code:
                 whole = self._whole(f"{name}.{item}", value, 0, THINKING_CHECK_POINTS[item])
                 if whole is not None:
                     points[item] = whole
