@@ -196,7 +196,13 @@ def test_nothing_moves_for_those_who_asked_for_that(browse):
     )
 
 
-def test_printed_pages_have_the_numbers_and_no_buttons(page):
+def test_printed_pages_are_black_on_white_with_the_numbers_and_no_buttons(page):
+    """Printers leave grounds out: white words would be lost."""
+    page.goto("/sample/errors")
     page.emulate_media(media="print")
     assert page.locator(".app-phone__link--emergency").is_visible()
     assert not page.locator(".nhsuk-button").first.is_visible()
+    assert not [words for words, ratio in page.evaluate(CONTRASTS, "header *, aside *, main *") if ratio < 4.5]
+    white = "selector => [...document.querySelectorAll(selector)].filter(e => e.offsetParent && "
+    white += "getComputedStyle(e).color == 'rgb(255, 255, 255)').map(e => e.outerHTML.slice(0, 80))"
+    assert page.evaluate(white, "header *, aside *, main *") == []
