@@ -22,7 +22,7 @@ What a field holds and whether that makes sense is the business of the forms; no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -209,12 +209,6 @@ class Checkboxes(SelectMultipleField):
         """What is none of the choices was not asked."""
         known = {value for value, *_ in self.iter_choices()}
         self.data = [value for value in self.data or [] if value in known]
-
-    def __iter__(self) -> Iterator[Any]:
-        chosen = set(self.data or ())
-        for option in super().__iter__():
-            option.checked = option.data in chosen
-            yield option
 
     def __call__(self, **kwargs: object) -> Markup:
         return _print("checkboxes", self)
