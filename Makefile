@@ -8,8 +8,9 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 TRIAGE := $(VENV)/bin/triage
 CHECKED := triage tests migrations config.py
-# The lock files hold the hash of every file; pip refuses any other.
-PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes
+# The lock files name every package with the hash of each file, and pip refuses any other. They are whole, so pip has
+# nothing to resolve: older pips look for a newer `coverage[toml]` than the one that is pinned, and stop.
+PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
 
 # How many test processes at once, and more words for pytest: make test PYTEST_ARGS="-k fever -x"
 WORKERS ?= 2

