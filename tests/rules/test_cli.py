@@ -86,7 +86,7 @@ def test_a_report_in_is_an_assessment_out(folder: Path) -> None:
 def test_placeholders_in_the_advice_are_filled_with_plain_words(folder: Path) -> None:
     [answer] = answers(assess('{"therapy": "car_t", "days_since_therapy": 5, "symptoms": {"chills": "mild"}}'))
 
-    assert answer["advice"] == ["Call your care team's 24-hour line now."]
+    assert answer["advice"] == ["Call the 24-hour line now."]
 
 
 HOT, COOL = '{"temperature_c": 38}', '{"temperature_c": 37}'

@@ -10,7 +10,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.rules.strategies import CATALOGUE, NOW, histories, reports, ruleset, rulesets
+from tests.rules.strategies import CATALOGUE, NOW, histories, reports, rule, ruleset, rulesets
 from triage.rules import conditions as c
 from triage.rules.assessment import Fact
 from triage.rules.catalogue import THINKING_CHECK_POINTS, Presence, Scale, Severity
@@ -72,12 +72,12 @@ def test_the_facts_of_a_fired_rule_alone_make_it_fire_again(
     rules: Ruleset, report: Report, history: list[Report]
 ) -> None:
     for fired in assess(rules, report, history).fired:
-        rule = rules.by_id[fired.rule]
-        if isinstance(rule.when, c.Together):
+        found = rules.by_id[fired.rule]
+        if isinstance(found.when, c.Together):
             continue
         bare, bare_history = from_facts(fired.facts, report)
 
-        assert evaluate(rule, bare, bare_history, CATALOGUE).verdict is Verdict.FIRES
+        assert evaluate(found, bare, bare_history, CATALOGUE).verdict is Verdict.FIRES
 
 
 @given(rulesets(), reports(), histories())
@@ -114,7 +114,11 @@ def from_facts(facts: tuple[Fact, ...], judged: Report) -> tuple[Report, list[Re
     by_time: dict[datetime | None, dict[str, str]] = {None: {}}
     bare = Report(judged.therapy, judged.days_since_therapy, reported_at=NOW)
     for fact in facts:
-        by_time.setdefault(fact.at, {})[fact.subject] = fact.value
+        said = by_time.setdefault(fact.at, {})
+        if fact.subject == "thinking_check":  # an unfinished one says both: that it was, and what was scored until then
+            said[fact.subject] = " ".join(sorted({*said.get(fact.subject, "").split(), fact.value}))
+        else:
+            said[fact.subject] = fact.value
         if fact.earlier_at:
             by_time.setdefault(fact.earlier_at, {})[fact.subject] = fact.earlier
         elif fact.test == "below_baseline":
@@ -129,7 +133,7 @@ def _say(report: Report, said: dict[str, str]) -> Report:
         if subject in CATALOGUE.symptoms:
             data.setdefault("symptoms", {})[subject] = value
         elif subject == "thinking_check":
-            data[subject] = "abandoned" if value == "abandoned" else _points(int(value))
+            data[subject] = value if value == "abandoned" else _points(int(value.split()[0]), "abandoned" not in value)
         elif subject == "temperature":
             data["temperature_c"] = None if value == "not measured" else float(Decimal(value))
         elif subject in ("on_steroids", "fever_reducer_taken"):
@@ -139,12 +143,25 @@ def _say(report: Report, said: dict[str, str]) -> Report:
     return from_data(data, CATALOGUE)
 
 
-def _points(score: int) -> dict[str, int]:
-    points = {}
+def _points(score: int, finished: bool = True) -> dict[str, int]:
+    """Points that give this score; one item is missing where the check was not finished."""
+    points: dict[str, int] = {}
     for item, most in THINKING_CHECK_POINTS.items():
         points[item] = min(most, score)
         score -= points[item]
+    if not finished:
+        points.popitem()
     return points
+
+
+def test_the_facts_of_an_unfinished_check_say_that_it_was_and_what_was_scored_until_then() -> None:
+    rules = ruleset([rule(1, c.All((c.ThinkingCheckAbandoned(), c.ThinkingCheckAtMost(4))), Urgency.URGENT)])
+    report = Report(reported_at=NOW, thinking_check=ThinkingCheck({"orientation": 3}))
+
+    (fired,) = assess(rules, report, []).fired
+    bare, history = from_facts(fired.facts, report)
+
+    assert assess(rules, bare, history).fired
 
 
 def test_the_helpers_can_find_a_fault() -> None:

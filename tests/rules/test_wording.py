@@ -136,7 +136,7 @@ def test_whom_a_rule_concerns(applies_to, sentence):
 def test_numbers_are_put_into_advice_and_generic_words_where_none_are_known():
     text = "Call {emergency_number}, then {care_team_phone}."
     assert wording.fill(text, "999", "123") == "Call 999, then 123."
-    assert wording.fill(text) == "Call the emergency number, then your care team's 24-hour line."
+    assert wording.fill(text) == "Call the emergency number, then the 24-hour line."
 
 
 def test_every_shipped_rule_can_be_told_and_quotes_what_it_stands_on():

@@ -57,7 +57,7 @@ _NAMES = {
 def fill(
     text: str,
     emergency_number: str = "the emergency number",
-    care_team_phone: str = "your care team's 24-hour line",
+    care_team_phone: str = "the 24-hour line",
 ) -> str:
     """An advice with its numbers put in; generic words where none are given."""
     return text.replace("{emergency_number}", emergency_number).replace("{care_team_phone}", care_team_phone)
