@@ -120,7 +120,7 @@ def test_an_unknown_therapy_or_day_counts_as_expected(known, make, sweep):
 
 def test_nobody_waits_for_reports_after_the_end_of_monitoring(make, session, sweep, alice):
     patient = make.patient(day=5)
-    accounts.end_monitoring(session, patient.courses[0], make.now().date(), alice, make.now())
+    accounts.end_monitoring(session, patient.courses[0], make.now().date() - timedelta(days=1), alice, make.now())
     assert sweep() == 0
 
 
@@ -205,6 +205,14 @@ def test_until_the_announced_end_of_monitoring_reports_are_expected(make, sessio
     with writing(session):
         patient.courses[0].ended_on = make.now().date() + timedelta(days=3)
     assert sweep(ruleset=small) == 1
+
+
+def test_the_last_day_of_monitoring_is_still_a_day_of_monitoring(make, session, sweep, small):
+    patient = make.patient(day=7)
+    with writing(session):
+        patient.courses[0].ended_on = make.now().date()
+    assert sweep(ruleset=small) == 1
+    assert sweep(hours(24), ruleset=small) == 0
 
 
 def test_a_report_before_day_0_does_not_make_day_0_silent(make, sweep, small):

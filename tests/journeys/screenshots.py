@@ -55,6 +55,7 @@ def _sign_in(page: Page, name: str) -> Page:
 
 def _shooter(page: Page, device: Device) -> Callable[[str], None]:
     def shoot(name: str) -> None:
+        page.evaluate("window.scrollTo(0, 0)")  # a bar that sticks to the top would stand in the middle of the picture
         page.screenshot(path=IMAGES / f"{name}-{device}.png", full_page=True, scale="css")
 
     return shoot

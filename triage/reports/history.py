@@ -22,8 +22,8 @@ def local_date(team: CareTeam, at: datetime) -> date:
 
 
 def current_course(patient: Patient, on: date) -> Course | None:
-    """The course that counts on that day: not ended, and with the latest dose event up to it."""
-    running = [course for course in patient.courses if course.ended_on is None or course.ended_on > on]
+    """The course that counts on that day: not ended before it, and with the latest dose event up to it."""
+    running = [course for course in patient.courses if course.ended_on is None or course.ended_on >= on]
 
     def latest(course: Course) -> tuple[bool, date, str]:
         dose = last_dose(course, on)
