@@ -296,7 +296,7 @@ def test_a_rule_that_fails_becomes_an_urgent_finding_and_the_rest_are_judged() -
     rules = [rule(1, c.FeverReducerTaken(), Urgency.SOON), rule(2, CHILLS, Urgency.SOON)]
     broken = patch("triage.rules.engine._yes", side_effect=RuntimeError("secret detail"))
     with broken:
-        judged = judge(rules, report(symptoms={"chills": "severe"}))
+        judged = judge(rules, report(symptoms={"chills": "severe"}, fever_reducer_taken=True))
 
     assert judged.urgency is Urgency.URGENT
     assert [(f.rule, f.failed) for f in judged.fired] == [("rule-1", True), ("rule-2", False)]

@@ -96,6 +96,17 @@ def test_the_urgency_is_the_highest_that_fired_and_doubt_about_an_urgent_rule_is
     assert result.urgency == max([floor, *(f.urgency for f in result.fired)])
 
 
+@given(rulesets(), reports(), histories())
+def test_looking_rules_up_by_what_was_answered_misses_none(
+    rules: Ruleset, report: Report, history: list[Report]
+) -> None:
+    woken = {rules.single_rules[number].id for number in rules.triggers.woken(report)}
+
+    for asked in rules.single_rules:
+        if evaluate(asked, report, history, CATALOGUE).verdict is not Verdict.QUIET:
+            assert asked.id in woken
+
+
 @given(reports())
 def test_the_data_form_of_a_report_reads_back_the_same(report: Report) -> None:
     assert from_data(to_data(report), CATALOGUE) == report

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
 
@@ -38,7 +38,6 @@ from triage.rules.conditions import (
     ThinkingCheckBelowBaseline,
     Together,
     Worse,
-    leaves,
 )
 from triage.rules.report import UNKNOWN, Answer, Report, Unknown, to_data
 from triage.rules.ruleset import AppliesTo, Rule, Ruleset
@@ -81,7 +80,8 @@ class _View:
 def assess(ruleset: Ruleset, report: Report, history: Sequence[Report] = ()) -> Assessment:
     """The judgment of `report`. `history` holds the patient's earlier reports in any order; the 12 latest count."""
     view = _View(ruleset.catalogue, report, _latest_first(history))
-    return _judge(ruleset, view, (rule for rule in ruleset.rules if not is_silence_rule(rule)))
+    rules = ruleset.single_rules
+    return _judge(ruleset, view, [rules[number] for number in ruleset.triggers.woken(report)], ruleset.together_rules)
 
 
 def assess_silence(ruleset: Ruleset, last: Report, silent: timedelta, history: Sequence[Report] = ()) -> Assessment:
@@ -90,7 +90,7 @@ def assess_silence(ruleset: Ruleset, last: Report, silent: timedelta, history: S
     `last` is the last report (or an empty one) with today's therapy and day.
     """
     view = _View(ruleset.catalogue, last, _latest_first(history), silent)
-    return _judge(ruleset, view, (rule for rule in ruleset.rules if is_silence_rule(rule)))
+    return _judge(ruleset, view, ruleset.silence_rules)
 
 
 def evaluate(
@@ -98,11 +98,6 @@ def evaluate(
 ) -> Finding:
     """What one rule says, its therapies and days included. A `together` rule is quiet here: it needs the others."""
     return _evaluate(rule, _View(catalogue, report, _latest_first(history), silent))
-
-
-def is_silence_rule(rule: Rule) -> bool:
-    """Whether only the silence check can make the rule fire."""
-    return any(isinstance(leaf, SilentFor) for leaf in leaves(rule.when))
 
 
 def applies(applies_to: AppliesTo, report: Report, catalogue: Catalogue) -> bool:
@@ -120,14 +115,10 @@ def applies(applies_to: AppliesTo, report: Report, catalogue: Catalogue) -> bool
     return window is None or day is None or window.contains(day)
 
 
-def _judge(ruleset: Ruleset, view: _View, rules: Iterable[Rule]) -> Assessment:
+def _judge(ruleset: Ruleset, view: _View, rules: Iterable[Rule], together: Iterable[Rule] = ()) -> Assessment:
     fired: list[FiredRule] = []
     undecided: list[Undecided] = []
-    together: list[Rule] = []
     for rule in rules:
-        if isinstance(rule.when, Together):
-            together.append(rule)
-            continue
         try:
             _sort_in(rule, _evaluate(rule, view), view, fired, undecided)
         except Exception:  # a rule that fails must not silence the others, nor go unseen
@@ -214,15 +205,18 @@ def is_sign(fact: Fact) -> bool:
 def _latest_first(history: Sequence[Report]) -> tuple[Report, ...]:
     """The 12 latest; those without a time keep their place as given, before the dated ones. Equal times are ordered by
     content, so that the order in which they came does not matter."""
+    dated = [report for report in history if report.reported_at is not None]
+    if len({report.reported_at for report in dated}) < len(dated):
+        dated.sort(key=lambda report: repr(to_data(report)), reverse=True)
+    dated.sort(key=_time, reverse=True)  # sorting keeps the order of equals
+    if len(dated) < len(history):
+        dated += [report for report in reversed(history) if report.reported_at is None]
+    return tuple(dated[:HISTORY_LENGTH])
 
-    def key(numbered: tuple[int, Report]) -> tuple[bool, datetime, int, str]:
-        number, report = numbered
-        if report.reported_at is None:
-            return (False, datetime.min.replace(tzinfo=UTC), number, "")
-        return (True, report.reported_at, 0, repr(to_data(report)))
 
-    ordered = sorted(enumerate(history), key=key, reverse=True)
-    return tuple(report for _, report in ordered[:HISTORY_LENGTH])
+def _time(report: Report) -> datetime:
+    assert report.reported_at is not None  # noqa: S101 (only called for dated reports)
+    return report.reported_at
 
 
 # --- conditions ------------------------------------------------------------------------------------------------------

@@ -10,7 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from triage.rules.catalogue import Catalogue, Window
-from triage.rules.conditions import Condition
+from triage.rules.conditions import Condition, SilentFor, Together, leaves
+from triage.rules.triggers import Triggers, index
 from triage.rules.urgency import Urgency
 
 JUDGMENT = "judgment"
@@ -100,6 +101,11 @@ class Rule:
     cases: tuple[Case, ...] = field(default=(), compare=False)
     place: Place = field(default=Place("", 1, 1), compare=False)
 
+    @property
+    def asks_for_silence(self) -> bool:
+        """Whether only the silence check can make the rule fire."""
+        return any(isinstance(leaf, SilentFor) for leaf in leaves(self.when))
+
 
 @dataclass(frozen=True)
 class Response:
@@ -131,6 +137,27 @@ class Ruleset:
     @cached_property
     def by_id(self) -> Mapping[str, Rule]:
         return {rule.id: rule for rule in self.rules}
+
+    @cached_property
+    def single_rules(self) -> tuple[Rule, ...]:
+        """Those that judge a report by themselves."""
+        return tuple(
+            rule for rule in self.rules if not rule.asks_for_silence and not isinstance(rule.when, Together)
+        )
+
+    @cached_property
+    def silence_rules(self) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self.rules if rule.asks_for_silence)
+
+    @cached_property
+    def together_rules(self) -> tuple[Rule, ...]:
+        """Those that count what the others found."""
+        return tuple(rule for rule in self.rules if isinstance(rule.when, Together))
+
+    @cached_property
+    def triggers(self) -> Triggers:
+        """Which of `single_rules` a report can wake."""
+        return index(rule.when for rule in self.single_rules)
 
     def passage(self, citation: Citation) -> Passage | None:
         """The passage a rule cites, or None for a judgment."""
