@@ -141,9 +141,7 @@ class Ruleset:
     @cached_property
     def single_rules(self) -> tuple[Rule, ...]:
         """Those that judge a report by themselves."""
-        return tuple(
-            rule for rule in self.rules if not rule.asks_for_silence and not isinstance(rule.when, Together)
-        )
+        return tuple(rule for rule in self.rules if not rule.asks_for_silence and not isinstance(rule.when, Together))
 
     @cached_property
     def silence_rules(self) -> tuple[Rule, ...]:
