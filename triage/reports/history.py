@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from triage.models import CareTeam, Course, Patient, ReportRecord
 from triage.rules.catalogue import Catalogue
 from triage.rules.engine import HISTORY_LENGTH
-from triage.rules.report import BadReport, Report, from_data
+from triage.rules.report import Report, from_old_data
 
 
 def local_date(team: CareTeam, at: datetime) -> date:
@@ -58,16 +58,5 @@ def before(session: Session, patient_id: UUID, at: datetime, catalogue: Catalogu
 
 
 def read(record: ReportRecord, catalogue: Catalogue) -> Report:
-    """A stored report as a value. What a newer catalogue does not know any more is left out, as not asked: an old
-    answer must never keep a new report from being taken in."""
-    data = json.loads(record.data)
-    try:
-        return from_data(data, catalogue)
-    except BadReport as bad:
-        for problem in bad.problems:
-            *path, last = problem.field.split(".")
-            part = data
-            for step in path:
-                part = part[step]
-            del part[last]
-        return from_data(data, catalogue)
+    """A stored report as a value, as far as this catalogue knows its answers."""
+    return from_old_data(json.loads(record.data), catalogue)

@@ -36,7 +36,7 @@ def assess_lines(ruleset: Ruleset, lines: Iterable[bytes]) -> Iterator[bytes | B
     history of the later ones; a line without a patient has none.
     """
     earlier: dict[str, deque[Report]] = defaultdict(lambda: deque(maxlen=10 * HISTORY_LENGTH))
-    for number, data in _read(lines):
+    for number, data in read_lines(lines):
         if isinstance(data, BadLine):
             yield data
             continue
@@ -72,7 +72,7 @@ def _latest(history: Iterable[Report]) -> list[Report]:
     return [r for r in some if r.reported_at is not None and r.reported_at >= times[HISTORY_LENGTH - 1]]
 
 
-def _read(lines: Iterable[bytes]) -> Iterator[tuple[int, Any]]:
+def read_lines(lines: Iterable[bytes]) -> Iterator[tuple[int, Any]]:
     """(line number, data or BadLine) of each report, as soon as its line is there."""
     first = True
     source = iter(lines)

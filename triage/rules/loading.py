@@ -111,6 +111,16 @@ def load(folder: Path) -> Ruleset:
     return loader.ruleset(trees, shown)
 
 
+def read_folder(folder: Path) -> dict[str, str]:
+    """The texts of a folder that loads, by file name."""
+    return {path.name: path.read_text("utf-8-sig") for path in rule_files(folder)}
+
+
+def rule_files(folder: Path) -> list[Path]:
+    """The files of a folder that are read, in the order of their names."""
+    return sorted(path for path in folder.glob("*.yaml") if not path.name.startswith("."))
+
+
 def load_texts(files: Mapping[str, str]) -> Ruleset:
     """The ruleset of those texts, by file name. Raises RuleFileErrors."""
     loader = _Loader()

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -149,6 +150,22 @@ def from_data(data: object, catalogue: Catalogue) -> Report:
     if reader.problems:
         raise BadReport(reader.problems)
     return report
+
+
+def from_old_data(data: Mapping[str, Any], catalogue: Catalogue) -> Report:
+    """The report that stored data describes. What this catalogue does not know is left out, as not asked: an old answer
+    must never keep a new report from being taken in."""
+    try:
+        return from_data(data, catalogue)
+    except BadReport as bad:
+        known = copy.deepcopy(dict(data))
+        for problem in bad.problems:
+            *path, last = problem.field.split(".")
+            part: Any = known
+            for step in path:
+                part = part[step]
+            del part[last]
+        return from_data(known, catalogue)
 
 
 def to_data(report: Report) -> dict[str, Any]:
