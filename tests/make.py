@@ -60,7 +60,7 @@ class Make:
     @property
     def ruleset(self) -> Ruleset:
         """The ruleset of the application."""
-        ruleset: Ruleset = self.app.extensions["triage_ruleset"]
+        ruleset: Ruleset = self.app.extensions["triage_ruleset"].ruleset
         return ruleset
 
     # People

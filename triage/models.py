@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from enum import StrEnum
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from flask_login import UserMixin
 from sqlalchemy import (
@@ -69,6 +69,24 @@ class Disposition(StrEnum):
     SENT_TO_EMERGENCY = "sent_to_emergency"
     ADMITTED = "admitted"
     NO_ACTION = "no_action"
+
+
+class ProposalStatus(StrEnum):
+    """proposed → approved, rejected or withdrawn."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    WITHDRAWN = "withdrawn"
+
+
+class ActivationKind(StrEnum):
+    """How a version of the rules became active."""
+
+    SEED = "seed"
+    """The files with which the site began."""
+    APPROVAL = "approval"
+    ROLL_BACK = "roll_back"
 
 
 class CareTeam(Model):
@@ -183,6 +201,78 @@ class RulesetVersion(Model):
     hash: Mapped[str] = mapped_column(String(71), primary_key=True)
     document: Mapped[str] = mapped_column(Text)
     first_used_at: Mapped[UtcTime]
+
+
+class RulesetDraft(Model):
+    """The rule files as one clinician is changing them. One a clinician; gone when it is proposed or thrown away."""
+
+    __tablename__ = "ruleset_draft"
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    base: Mapped[int] = mapped_column(ForeignKey("ruleset_activation.number"))
+    """The version it was begun from."""
+    files: Mapped[dict[str, str]] = mapped_column(JSON)
+    """Text by file name. It may hold mistakes."""
+    updated_at: Mapped[UtcTime]
+
+
+class RulesetProposal(Model):
+    """A changed ruleset that waits for, or got, the decision of a second clinician. What was proposed never changes."""
+
+    __tablename__ = "ruleset_proposal"
+    __table_args__ = (CheckConstraint("decided_by_id <> proposed_by_id OR status = 'withdrawn'", name="four_eyes"),)
+
+    id: Mapped[Id]
+    base: Mapped[int]
+    """Number of the version it was begun from."""
+    files: Mapped[dict[str, str]] = mapped_column(JSON)
+    ruleset_hash: Mapped[str] = mapped_column(ForeignKey("ruleset_version.hash"))
+    reason: Mapped[str] = mapped_column(Text)
+    replay: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """What it would have done to past reports (triage.rules.replay), as it was when it was proposed."""
+    signed: Mapped[dict[str, str]] = mapped_column(JSON)
+    """Reports that fall from emergency or urgent, by id: the id of the person who answers for it."""
+    accepted: Mapped[dict[str, str]] = mapped_column(JSON)
+    """Warnings of the check, and why each is accepted."""
+    proposed_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    proposed_at: Mapped[UtcTime]
+    status: Mapped[ProposalStatus] = mapped_column(String(20), default=ProposalStatus.PROPOSED)
+    decided_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    decided_at: Mapped[UtcTime | None]
+    decision: Mapped[str] = mapped_column(Text, default="")
+    """What the second clinician wrote."""
+
+    proposed_by: Mapped[Person] = relationship(foreign_keys=proposed_by_id)
+    decided_by: Mapped[Person | None] = relationship(foreign_keys=decided_by_id)
+
+    @property
+    def is_waiting(self) -> bool:
+        return self.status == ProposalStatus.PROPOSED
+
+
+class RulesetActivation(Model):
+    """From when on which ruleset judges: the one with the highest number does. Only added to, never changed."""
+
+    __tablename__ = "ruleset_activation"
+
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    """1, 2, 3 …: what people call the version. Two that come at once cannot both be the next."""
+    key: Mapped[UUID] = mapped_column(default=uuid4, unique=True)
+    """The same in no other database: what a running server remembers it by."""
+    kind: Mapped[ActivationKind] = mapped_column(String(20))
+    ruleset_hash: Mapped[str] = mapped_column(ForeignKey("ruleset_version.hash"))
+    files: Mapped[dict[str, str]] = mapped_column(JSON)
+    """Text by file name, comments included."""
+    reason: Mapped[str] = mapped_column(Text)
+    proposal_id: Mapped[UUID | None] = mapped_column(ForeignKey("ruleset_proposal.id"))
+    back_to: Mapped[int | None] = mapped_column(ForeignKey("ruleset_activation.number"))
+    """The version whose files it brought back."""
+    activated_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    """None: the site's first start."""
+    activated_at: Mapped[UtcTime]
+
+    activated_by: Mapped[Person | None] = relationship()
+    proposal: Mapped[RulesetProposal | None] = relationship(foreign_keys=proposal_id)
 
 
 class ReportDraft(Model):

@@ -34,9 +34,8 @@ from triage.care_team import views as care_team
 from triage.database import db
 from triage.models import Person, Role
 from triage.reports import views as reports
-from triage.rules.loading import RuleFileErrors, load
+from triage.rules.loading import RuleFileErrors, load, read_folder
 from triage.rules.report import celsius_to_fahrenheit
-from triage.rules.ruleset import Ruleset
 from triage.rules.wording import number
 from triage.ruleset_editor import versions
 from triage.ruleset_editor import views as ruleset_editor
@@ -86,12 +85,13 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app = Flask("triage", template_folder=paths.folder("templates"), static_folder=paths.folder("static"))
     app.config.from_mapping(settings(overrides))
     _configure(app)
-    app.extensions[versions.EXTENSION] = _ruleset(app.config["RULES"])
+    app.extensions[versions.EXTENSION] = _rules(app.config["RULES"])
     db.init_app(app)
     _note_commits(app)
     _sign_in(app)
     CSRFProtect(app)
     _templates(app)
+    app.before_request(versions.forget)
     for room in ROOMS:
         app.register_blueprint(room.bp)
     _error_pages(app)
@@ -137,16 +137,16 @@ def _configure(app: Flask) -> None:
         app.config[name] = value
 
 
-def _ruleset(folder: str) -> Ruleset:
+def _rules(folder: str) -> versions.Started:
     stamp = tuple((str(file), file.stat().st_mtime_ns) for file in sorted(Path(folder).rglob("*")))
     return _loaded(folder, stamp)
 
 
 @lru_cache(maxsize=4)
-def _loaded(folder: str, stamp: object) -> Ruleset:
+def _loaded(folder: str, stamp: object) -> versions.Started:
     """Reading all files takes a while; tests make an application each."""
     try:
-        return load(Path(folder))
+        return versions.Started(load(Path(folder)), read_folder(Path(folder)))
     except RuleFileErrors as errors:
         raise CannotStart(f"The rule files cannot be used:\n{errors}") from None
 

@@ -134,11 +134,11 @@ def test_a_running_server_keeps_the_rules_it_has(tmp_path, database_url):
     rules = tmp_path / "rules"
     shutil.copytree(folder("rules"), rules)
     app = create_app({"TESTING": True, "SECRET_KEY": "k", "DATABASE_URL": database_url, "RULES": str(rules)})
-    kept = app.extensions["triage_ruleset"].hash
+    kept = app.extensions["triage_ruleset"].ruleset.hash
     for file in rules.glob("*.yaml"):
         file.write_text("- broken: [")
     assert app.test_client().get("/sign-in").status_code == 200
-    assert app.extensions["triage_ruleset"].hash == kept
+    assert app.extensions["triage_ruleset"].ruleset.hash == kept
 
 
 def test_enrolment_that_cannot_be_saved_leaves_nobody_behind(make, pages, session, read_only):

@@ -1,28 +1,112 @@
-"""The ruleset that judges now, and every ruleset that ever judged a report, by its hash."""
+"""The ruleset that judges now, and every ruleset that ever judged a report, by its hash.
+
+What judges is the activation with the highest number. Each request asks the database for it, so that all processes
+change over with the same commit; only a version that a process has not met yet is read. Where nothing was ever
+activated, the files with which the server was started judge.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
+from uuid import UUID
 
-from flask import current_app, has_app_context
+import structlog
+from flask import current_app, g, has_app_context
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from triage.models import RulesetVersion
-from triage.rules.loading import from_document
+from triage.database import db
+from triage.models import ActivationKind, RulesetActivation, RulesetVersion
+from triage.rules.loading import RuleFileErrors, from_document, load_texts
 from triage.rules.ruleset import Ruleset
 
 EXTENSION = "triage_ruleset"
+"""The `Started` of a running server."""
+
+log = structlog.get_logger(__name__)
 
 
 class UnknownRuleset(LookupError):
     """No ruleset of that hash is stored."""
 
 
+@dataclass(frozen=True)
+class Started:
+    """The rule files with which a server was started: the seed of a new site."""
+
+    ruleset: Ruleset
+    files: Mapping[str, str]
+    """Text by file name."""
+
+
+def started() -> Started:
+    """The files of the start: a running server keeps them, whatever happens to the folder."""
+    return cast(Started, current_app.extensions[EXTENSION])
+
+
 def active() -> Ruleset:
-    """The ruleset loaded at start: a running server keeps it, whatever happens to the files."""
-    return cast(Ruleset, current_app.extensions[EXTENSION])
+    """The ruleset that judges now. Asked once a request: within one, nothing changes."""
+    if "active_ruleset" not in g:
+        g.active_ruleset = _active(db.session)
+    return cast(Ruleset, g.active_ruleset)
+
+
+def forget() -> None:
+    """Ask the database again: the active version was just changed."""
+    g.pop("active_ruleset", None)
+
+
+def latest(session: Session) -> RulesetActivation | None:
+    """The activation that judges now; None where nothing was ever activated."""
+    return session.scalar(select(RulesetActivation).order_by(RulesetActivation.number.desc()).limit(1))
+
+
+def plant(session: Session, at: datetime) -> RulesetActivation:
+    """The active version, which is the files of the start where there is none yet. Adds, never commits."""
+    found = latest(session)
+    if found is None:
+        seed = started()
+        keep(session, seed.ruleset, at)
+        found = RulesetActivation(
+            number=1,
+            kind=ActivationKind.SEED,
+            ruleset_hash=seed.ruleset.hash,
+            files=dict(seed.files),
+            reason="The rule files with which this site was started",
+            activated_at=at,
+        )
+        session.add(found)
+        session.flush()
+    return found
+
+
+def read(activation: RulesetActivation) -> Ruleset:
+    """The ruleset of that version, with the places of its files. Raises RuleFileErrors."""
+    if activation.key not in _versions:
+        if len(_versions) >= MOST_KEPT:
+            _versions.clear()
+        _versions[activation.key] = load_texts(activation.files)
+    return _versions[activation.key]
+
+
+def _active(session: Session) -> Ruleset:
+    newest = select(RulesetActivation.key).order_by(RulesetActivation.number.desc()).limit(1)
+    key = session.scalar(newest)
+    if key is None:
+        return started().ruleset
+    if key in _versions:
+        return _versions[key]
+    activation = session.scalars(select(RulesetActivation).where(RulesetActivation.key == key)).one()
+    try:
+        return read(activation)
+    except RuleFileErrors as errors:
+        # A newer program that does not understand an older version must still judge: `triage serve` refuses to start
+        # with it, so this is a server that was started in another way.
+        log.error("active_rules_unreadable", version=activation.number, errors=len(errors.errors))
+        return started().ruleset
 
 
 def keep(session: Session, ruleset: Ruleset, at: datetime) -> None:
@@ -62,3 +146,5 @@ def by_hash(session: Session, hash: str) -> Ruleset:
 MOST_KEPT = 16
 _read: dict[str, Ruleset] = {}
 """Rulesets by hash: a hash never means another one, so they need not be asked for or read again."""
+_versions: dict[UUID, Ruleset] = {}
+"""Rulesets by the key of their activation, which never changes."""

@@ -1,0 +1,423 @@
+"""The way of a rule change: draft → proposed → approved by another clinician → active; and back to any version.
+
+Nothing here changes what is active but `approve` and `roll_back`, and both add a version. Errors stop a proposal,
+warnings need a written reason, and each past report that would fall from emergency or urgent needs a name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from triage.accounts import audit
+from triage.database import writing
+from triage.models import (
+    ActivationKind,
+    Person,
+    ProposalStatus,
+    ReportRecord,
+    RulesetActivation,
+    RulesetDraft,
+    RulesetProposal,
+)
+from triage.rules import cases, checks
+from triage.rules.difference import Difference, difference
+from triage.rules.loading import RuleFileErrors, load_texts
+from triage.rules.replay import Past, Replay, replay
+from triage.rules.report import from_old_data
+from triage.rules.ruleset import Place, Ruleset
+from triage.ruleset_editor import versions
+
+LEAST_REASON = 10
+"""Characters of a reason."""
+MOST_FILE = 200_000
+"""Characters of one rule file that a form takes."""
+
+
+class Overtaken(Exception):
+    """Another version became active after this change was begun; carries its number."""
+
+    def __init__(self, active: int) -> None:
+        self.active = active
+        super().__init__(f"version {active} became active in the meantime")
+
+
+class NotReady(Exception):
+    """What still stands against it, each in a plain sentence."""
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = problems
+        super().__init__("\n".join(problems))
+
+
+class NotYours(Exception):
+    """Nobody approves their own proposal."""
+
+
+class Decided(Exception):
+    """Somebody has decided on this proposal already."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A mistake or a warning, at its place in a file."""
+
+    place: Place
+    message: str
+    error: bool
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the machine can say of rule files. `ruleset` is None where they cannot be read."""
+
+    ruleset: Ruleset | None
+    problems: tuple[Problem, ...]
+    cases: cases.CasesResult | None = None
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if problem.error)
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        return tuple(problem for problem in self.problems if not problem.error)
+
+
+@dataclass(frozen=True)
+class Change:
+    """All that a proposal needs beside the files."""
+
+    reason: str
+    signed: Collection[str] = ()
+    """Ids of the reports that fall from emergency or urgent and that the person answers for."""
+    accepted: Mapping[str, str] = field(default_factory=dict)
+    """Warnings, and why each is accepted."""
+
+
+# --- drafts
+
+
+def draft_of(session: Session, person: Person) -> RulesetDraft | None:
+    """What the clinician has changed and not yet proposed."""
+    return session.get(RulesetDraft, person.id)
+
+
+def save(session: Session, person: Person, name: str, text: str, at: datetime) -> RulesetDraft:
+    """Keep the text of one file in the clinician's draft, mistakes and all; the first one begins the draft.
+
+    Raises LookupError for a file that the rules do not have.
+    """
+    with writing(session):
+        draft = _draft(session, person, at)
+        if name not in draft.files:
+            raise LookupError(name)
+        draft.files = {**draft.files, name: _unix(text)}
+        draft.updated_at = at
+    return draft
+
+
+def replace_files(session: Session, person: Person, files: Mapping[str, str], at: datetime) -> RulesetDraft:
+    """Take a whole folder of rule files as the clinician's draft, in place of what it held."""
+    with writing(session):
+        draft = _draft(session, person, at)
+        draft.base = versions.plant(session, at).number
+        draft.files = {name: _unix(text) for name, text in files.items()}
+        draft.updated_at = at
+        audit.record(session, "ruleset_imported", by=person, at=at)
+    return draft
+
+
+def discard(session: Session, person: Person) -> None:
+    """Throw the clinician's draft away."""
+    with writing(session):
+        draft = draft_of(session, person)
+        if draft is not None:
+            session.delete(draft)
+
+
+def catch_up(session: Session, person: Person, at: datetime) -> list[str]:
+    """Put the draft on top of the active version: files that only the others changed become theirs, all others stay
+    as they are in the draft. Returns the names of the files that both have changed: their text is the draft's, and the
+    difference to the active version shows what of the others' work it would undo."""
+    with writing(session):
+        draft = _draft(session, person, at)
+        base, active = session.get_one(RulesetActivation, draft.base), versions.plant(session, at)
+        both: list[str] = []
+        files = dict(active.files)
+        for name, text in draft.files.items():
+            if text == base.files.get(name):
+                continue
+            if files.get(name) not in (base.files.get(name), text):
+                both.append(name)
+            files[name] = text
+        for name in base.files:
+            if name not in draft.files:
+                files.pop(name, None)
+        draft.files, draft.base, draft.updated_at = files, active.number, at
+    return both
+
+
+def _draft(session: Session, person: Person, at: datetime) -> RulesetDraft:
+    draft = draft_of(session, person)
+    if draft is None:
+        active = versions.plant(session, at)
+        draft = RulesetDraft(person_id=person.id, base=active.number, files=dict(active.files), updated_at=at)
+        session.add(draft)
+        session.flush()
+    return draft
+
+
+def _unix(text: str) -> str:
+    """Browsers send line ends as CR LF."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+# --- what the machine says of it
+
+
+def check(files: Mapping[str, str], today: date) -> Checked:
+    """Read the files, look for mistakes, and run their cases where they can be read."""
+    try:
+        ruleset = load_texts(files)
+    except RuleFileErrors as errors:
+        return Checked(None, tuple(Problem(error.place, error.message, True) for error in errors.errors))
+    problems = [Problem(found.place, found.message, found.error) for found in checks.run(ruleset, today)]
+    ran = cases.run(ruleset)
+    problems += [Problem(one.place, str(one).partition(": ")[2], True) for one in ran.failed]
+    problems += [Problem(one.place, str(one).partition(": ")[2], False) for one in ran.undecided]
+    problems.sort(key=lambda problem: (not problem.error, problem.place.file, problem.place.line))
+    return Checked(ruleset, tuple(problems), ran)
+
+
+def replay_on_past(
+    session: Session,
+    before: Ruleset,
+    after: Ruleset,
+    since: datetime | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> Replay:
+    """What `after` instead of `before` would have made of the stored reports since that moment (all, if None).
+
+    Earlier reports of the same patients are still their history.
+    """
+    return replay(before, after, _past(session, before, after), progress, since=since)
+
+
+def _past(session: Session, before: Ruleset, after: Ruleset) -> Iterator[Past]:
+    same = before.catalogue == after.catalogue
+    query = select(ReportRecord.id, ReportRecord.patient_id, ReportRecord.data).order_by(
+        ReportRecord.patient_id, ReportRecord.reported_at, ReportRecord.id
+    )
+    for report_id, patient_id, text in session.execute(query.execution_options(yield_per=1000)):
+        data = json.loads(text)
+        old = from_old_data(data, before.catalogue)
+        yield Past(str(report_id), str(patient_id), old, old if same else from_old_data(data, after.catalogue))
+
+
+def difference_of(files: Mapping[str, str], ruleset: Ruleset, base: RulesetActivation) -> Difference:
+    """What these files change in that version. Raises RuleFileErrors where the version cannot be read any more."""
+    return difference(versions.read(base), ruleset, base.files, files)
+
+
+# --- proposals
+
+
+def propose(session: Session, person: Person, change: Change, at: datetime) -> RulesetProposal:
+    """Put the clinician's draft before the other clinicians, with its reason and its replay; the draft is then gone.
+
+    Raises NotReady with all that stands against it, and Overtaken where another version became active meanwhile.
+    """
+    draft = draft_of(session, person)
+    if draft is None:
+        raise NotReady("There is nothing to propose: no rule file was changed.")
+    files, base = dict(draft.files), draft.base
+    checked = check(files, at.date())
+    active = versions.latest(session)
+    if active is not None and active.number != base:
+        raise Overtaken(active.number)
+    problems = list(_against(checked, change))
+    if active is not None and files == active.files:
+        problems.append("Nothing was changed: the files are those of the active version.")
+    if checked.ruleset is None or active is None:
+        raise NotReady(*problems)
+    effect = replay_on_past(session, versions.read(active), checked.ruleset)
+    problems += _unsigned(effect, change.signed)
+    if problems:
+        raise NotReady(*problems)
+    with writing(session):
+        newest = versions.plant(session, at).number
+        if newest != base:
+            raise Overtaken(newest)
+        versions.keep(session, checked.ruleset, at)
+        proposal = RulesetProposal(
+            base=base,
+            files=files,
+            ruleset_hash=checked.ruleset.hash,
+            reason=change.reason.strip(),
+            replay=effect.to_data(),
+            signed={one.id: str(person.id) for one in effect.to_sign},
+            accepted={str(problem): change.accepted[str(problem)].strip() for problem in checked.warnings},
+            proposed_by_id=person.id,
+            proposed_at=at,
+        )
+        session.add(proposal)
+        session.flush()
+        draft = draft_of(session, person)
+        if draft is not None and draft.files == files:
+            session.delete(draft)
+        audit.record(session, "ruleset_proposed", by=person, subject=str(proposal.id), at=at)
+    return proposal
+
+
+def _against(checked: Checked, change: Change) -> Iterator[str]:
+    if len(change.reason.strip()) < LEAST_REASON:
+        yield f"Say why, in at least {LEAST_REASON} characters."
+    yield from (f"Mend this first: {problem}" for problem in checked.errors)
+    for problem in checked.warnings:
+        if not change.accepted.get(str(problem), "").strip():
+            yield f"Say why this warning is accepted: {problem}"
+
+
+def _unsigned(effect: Replay, signed: Collection[str]) -> list[str]:
+    open_ones = [one for one in effect.to_sign if one.id not in signed]
+    if not open_ones:
+        return []
+    many = f"{len(open_ones)} past reports" if len(open_ones) > 1 else "1 past report"
+    return [f"{many} would fall from emergency or urgent. Look at each in the list and put your name to it."]
+
+
+def approve(
+    session: Session, proposal_id: UUID, person: Person, decision: str, at: datetime, signed: Collection[str] = ()
+) -> RulesetActivation:
+    """Make a colleague's proposal the active version, from this commit on.
+
+    Reports that came since are replayed too: those that would fall from emergency or urgent must be in `signed`.
+    Raises NotYours, Decided, Overtaken, NotReady and LookupError.
+    """
+    proposal = session.get(RulesetProposal, proposal_id)
+    if proposal is None:
+        raise LookupError(str(proposal_id))
+    ruleset = load_texts(proposal.files)
+    active = session.get_one(RulesetActivation, proposal.base)
+    effect = replay_on_past(session, versions.read(active), ruleset)
+    missing = _unsigned(effect, {*proposal.signed, *signed})
+    with writing(session):
+        proposal = _waiting(session, proposal_id)
+        if proposal.proposed_by_id == person.id:
+            raise NotYours
+        newest = versions.plant(session, at)
+        if newest.number != proposal.base:
+            raise Overtaken(newest.number)
+        if missing:
+            raise NotReady(*missing)
+        more = {one.id: str(person.id) for one in effect.to_sign if one.id not in proposal.signed}
+        proposal.signed = {**proposal.signed, **more}
+        proposal.status = ProposalStatus.APPROVED
+        proposal.decided_by_id, proposal.decided_at, proposal.decision = person.id, at, decision.strip()
+        activation = RulesetActivation(
+            number=newest.number + 1,
+            kind=ActivationKind.APPROVAL,
+            ruleset_hash=proposal.ruleset_hash,
+            files=dict(proposal.files),
+            reason=proposal.reason,
+            proposal_id=proposal.id,
+            activated_by_id=person.id,
+            activated_at=at,
+        )
+        session.add(activation)
+        audit.record(session, "ruleset_activated", by=person, subject=f"version {activation.number}", at=at)
+    versions.forget()
+    return activation
+
+
+def decline(session: Session, proposal_id: UUID, person: Person, decision: str, at: datetime) -> RulesetProposal:
+    """Reject a colleague's proposal, or withdraw one's own; the files come back into the proposer's draft, if they
+    have begun no other. Raises Decided, NotReady and LookupError."""
+    with writing(session):
+        proposal = _waiting(session, proposal_id)
+        own = proposal.proposed_by_id == person.id
+        if not own and len(decision.strip()) < LEAST_REASON:
+            raise NotReady(f"Say why, in at least {LEAST_REASON} characters.")
+        proposal.status = ProposalStatus.WITHDRAWN if own else ProposalStatus.REJECTED
+        proposal.decided_by_id, proposal.decided_at, proposal.decision = person.id, at, decision.strip()
+        if session.get(RulesetDraft, proposal.proposed_by_id) is None:
+            session.add(
+                RulesetDraft(
+                    person_id=proposal.proposed_by_id, base=proposal.base, files=dict(proposal.files), updated_at=at
+                )
+            )
+        action = "ruleset_withdrawn" if own else "ruleset_rejected"
+        audit.record(session, action, by=person, subject=str(proposal.id), at=at)
+    return proposal
+
+
+def _waiting(session: Session, proposal_id: UUID) -> RulesetProposal:
+    proposal = session.get(RulesetProposal, proposal_id, with_for_update=True)
+    if proposal is None:
+        raise LookupError(str(proposal_id))
+    if not proposal.is_waiting:
+        raise Decided
+    return proposal
+
+
+# --- versions
+
+
+def history(session: Session) -> list[RulesetActivation]:
+    """Every version, the active one first."""
+    return list(session.scalars(select(RulesetActivation).order_by(RulesetActivation.number.desc())))
+
+
+def waiting(session: Session) -> list[RulesetProposal]:
+    """Proposals on which nobody has decided, the oldest first."""
+    query = select(RulesetProposal).where(RulesetProposal.status == ProposalStatus.PROPOSED)
+    return list(session.scalars(query.order_by(RulesetProposal.proposed_at, RulesetProposal.id)))
+
+
+def roll_back(
+    session: Session, number: int, person: Person, reason: str, at: datetime, active: int
+) -> RulesetActivation:
+    """Make the files of an earlier version active again, at once, as a new version.
+
+    `active` is the version that the person saw as active. Raises Overtaken, NotReady, and LookupError for an unknown
+    version.
+    """
+    with writing(session):
+        target = session.get(RulesetActivation, number)
+        if target is None:
+            raise LookupError(str(number))
+        newest = versions.plant(session, at)
+        if newest.number != active:
+            raise Overtaken(newest.number)
+        if len(reason.strip()) < LEAST_REASON:
+            raise NotReady(f"Say why, in at least {LEAST_REASON} characters.")
+        if target.number == newest.number:
+            raise NotReady(f"Version {number} is active already.")
+        try:
+            load_texts(target.files)
+        except RuleFileErrors as errors:
+            raise NotReady(f"Version {number} cannot be read any more: {errors.errors[0]}") from None
+        activation = RulesetActivation(
+            number=newest.number + 1,
+            kind=ActivationKind.ROLL_BACK,
+            ruleset_hash=target.ruleset_hash,
+            files=dict(target.files),
+            reason=reason.strip(),
+            back_to=number,
+            activated_by_id=person.id,
+            activated_at=at,
+        )
+        session.add(activation)
+        audit.record(session, "ruleset_rolled_back", by=person, subject=f"version {activation.number}", at=at)
+    versions.forget()
+    return activation
