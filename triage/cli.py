@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TextIO
@@ -168,6 +169,66 @@ def rules_explain(rule_id: str, rules_path: Path | None) -> None:
     click.echo("\n".join(wording.rule_sentences(rule, ruleset)))
 
 
+@rules.command("replay")
+@click.option("--rules", "rules_path", type=_path, required=True, help="Folder of the proposed rule files.")
+@click.option(
+    "--active", "active_path", type=_path, help="Folder of rule files to compare with, in place of the active."
+)
+@click.option("--reports", type=_path, help="A JSON Lines file of reports, in place of the stored ones.")
+@click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Judge reports from this day on (UTC).")
+@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+def rules_replay(
+    rules_path: Path, active_path: Path | None, reports: Path | None, since: datetime | None, form: str
+) -> None:
+    """Show what changed rule files would have made of past reports, before anybody is affected.
+
+    Judges every stored report with the active and with the proposed ruleset: which reports and patients rise or fall,
+    and by which rule and facts; how many reports reach a nurse, by urgency and by rule; which rules never fired.
+    Nothing is stored or changed. With --reports no database is needed; the shipped rules are then the active ones,
+    unless --active names others.
+
+    \b
+    Exit code 0: replayed. 1: the rule files have mistakes. 2: "line N: …" for each line that is no report.
+    Example:  triage rules replay --rules my-rules --since 2026-11-01
+    """
+    from triage.ruleset_editor import commands
+
+    proposed = _ruleset(rules_path)
+    with _progress("reports judged") as tick:
+        if reports is None:
+            result = commands.of_database(proposed, _ruleset(active_path) if active_path else None, _utc(since), tick)
+        else:
+            result = commands.of_file(reports, _ruleset(active_path), proposed, _utc(since), tick)
+    click.echo(commands.printed(result, form))
+
+
+@rules.command("export")
+@click.argument("folder", type=_path)
+@click.option("--version", type=int, help="Its number; the active one when left out.")
+def rules_export(folder: Path, version: int | None) -> None:
+    """Write the rule files of the active version (or of another) into FOLDER, to keep them under version control."""
+    from triage.ruleset_editor import commands
+
+    for path in commands.export(version, folder):
+        click.echo(str(path))
+
+
+@rules.command("import")
+@click.argument("folder", type=_path)
+@click.option("--for", "sign_in_name", required=True, help="Sign-in name of the clinician who will propose them.")
+@click.option("--replace", is_flag=True, help="Also where that clinician has a draft already, which is then lost.")
+def rules_import(folder: Path, sign_in_name: str, replace: bool) -> None:
+    """Put the rule files of FOLDER into a clinician's draft.
+
+    Nothing becomes active by it: the clinician looks at the replay and proposes, and a second clinician approves.
+    """
+    from triage.ruleset_editor import commands
+
+    _ruleset(folder)
+    commands.take_in(folder, sign_in_name, replace)
+    click.echo(f"{folder} is the draft of {sign_in_name} now. It judges nothing until it is proposed and approved.")
+
+
 # --- with a database --------------------------------------------------------------------------------------------------
 
 
@@ -245,6 +306,10 @@ def _ruleset(path: Path | None) -> Ruleset:
         count = len(errors.errors)
         click.echo(f"{count} error{'s' * (count != 1)} in the rule files", err=True)
         sys.exit(1)
+
+
+def _utc(day: datetime | None) -> datetime | None:
+    return None if day is None else day.replace(tzinfo=UTC)
 
 
 class _progress:  # noqa: N801 (reads as a block of the commands above)

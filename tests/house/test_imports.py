@@ -43,8 +43,8 @@ MAY: tuple[tuple[str, str], ...] = (
     (r"care_team\..*", rf"{GROUND}|care_team\..*|{OF_ACCOUNTS}|{RULESETS}|{REPORTS}|{ALERTS}"),
 )
 
-# A command starts itself: what `triage silence` runs needs an application around it.
-COMMANDS = {"alerts.silence": r"__init__"}
+# A command starts itself: what `triage silence` and `triage rules replay` run needs an application around it.
+COMMANDS = {"alerts.silence": r"__init__", "ruleset_editor.commands": r"__init__"}
 
 
 def _name(file: Path) -> str:
