@@ -176,7 +176,14 @@ def rules_explain(rule_id: str, rules_path: Path | None) -> None:
 )
 @click.option("--reports", type=_path, help="A JSON Lines file of reports, in place of the stored ones.")
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Judge reports from this day on (UTC).")
-@click.option("--format", "form", type=click.Choice(["text", "json", "html"]), default="text", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="For reading here, for machines, or one page to pass on.",
+)
 def rules_replay(
     rules_path: Path, active_path: Path | None, reports: Path | None, since: datetime | None, form: str
 ) -> None:
