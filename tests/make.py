@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from sqlalchemy.orm import Session
 
-    from triage.models import Alert, CareTeam, Course, DoseEvent, Patient, Person, ReportRecord
+    from triage.models import Alert, CareTeam, Course, DoseEvent, Patient, Person, ReportRecord, RulesetProposal
     from triage.rules.ruleset import Ruleset
     from triage.rules.urgency import Urgency
 
@@ -239,6 +239,30 @@ class Make:
             )
         assert alert is not None, f"{urgency.code} opens no alert"
         return alert
+
+    def proposal(self, by: Person) -> RulesetProposal:
+        """A change that waits for a decision: the active files with a remark more."""
+        from triage.database import writing
+        from triage.models import RulesetProposal
+        from triage.rules.replay import replay
+        from triage.ruleset_editor import versions
+
+        with self.app.app_context(), writing(self.session):
+            active = versions.plant(self.session, self.now())
+            proposal = RulesetProposal(
+                base=active.number,
+                files={**active.files, "liver.yaml": active.files["liver.yaml"] + "# reviewed\n"},
+                ruleset_hash=active.ruleset_hash,
+                reason="Reviewed with the liver team",
+                replay=replay(self.ruleset, self.ruleset, ()).to_data(),
+                signed={},
+                accepted={},
+                confirmed=[],
+                proposed_by_id=by.id,
+                proposed_at=self.now(),
+            )
+            self.session.add(proposal)
+        return proposal
 
     def _person(self, name: str, role: Any, **columns: Any) -> Person:
         from triage.models import Person

@@ -89,7 +89,8 @@ def demo_people(app: Flask) -> list[tuple[str, str]]:
         ("patient", "CAR T cells three weeks ago, a quiet course"),
         ("caregiver", "reports for a patient on day 9 after CAR T cells"),
         ("nurse", "reviews the queue"),
-        ("clinician", "reads the rules"),
+        ("clinician", "changes the rules"),
+        ("clinician-two", "approves what the other has changed"),
         ("administrator", "enrols patients"),
     ]
 
@@ -110,6 +111,7 @@ def fill(session: Session, ruleset: Ruleset, now: datetime) -> None:
             )
         }
         _person(session, "Nils Sample (synthetic)", "nurse-two", Role.NURSE, password, care_team_id=team.id)
+        _person(session, "Cato Sample (synthetic)", "clinician-two", Role.CLINICIAN, password, care_team_id=team.id)
         cast = [(story, _enrol(session, story, team, now, password)) for story in _STORIES]
     due = sorted(
         ((at, story, patient, day) for story, patient in cast for at, day in _days(story, now)),

@@ -234,6 +234,8 @@ class RulesetProposal(Model):
     """Reports that fall from emergency or urgent, by id: the id of the person who answers for it."""
     accepted: Mapped[dict[str, str]] = mapped_column(JSON)
     """Warnings of the check, and why each is accepted."""
+    confirmed: Mapped[list[str]] = mapped_column(JSON)
+    """Boundary entries that the proposer has read and meant so, in plain words."""
     proposed_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     proposed_at: Mapped[UtcTime]
     status: Mapped[ProposalStatus] = mapped_column(String(20), default=ProposalStatus.PROPOSED)

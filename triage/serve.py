@@ -12,7 +12,10 @@ import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from triage import create_app
+from triage import clock, create_app
+from triage.database import db, writing
+from triage.rules.loading import RuleFileErrors
+from triage.ruleset_editor import versions
 
 SILENCE_CHECK_SECONDS = 60
 
@@ -29,6 +32,7 @@ def main() -> None:
             f"this database holds demo people with a published password, so the server may only listen on 127.0.0.1, "
             f"not on {host}. Set TRIAGE_HOST=127.0.0.1, or use a database without demo people (TRIAGE_DATABASE_URL)."
         )
+    _begin_rules(app)
     click.echo(f"Triage helper: http://{host}:{port}")
     if people:
         click.echo(f"Synthetic demo people; everybody's password is {DEMO_PASSWORD}")
@@ -41,6 +45,21 @@ def main() -> None:
     finally:
         check.terminate()
         check.wait(timeout=10)
+
+
+def _begin_rules(app: Flask) -> None:
+    """The rule files are the first version of a new site. Ends the command where the active version cannot be read: a
+    server that judged by other rules than the approved ones would do so unseen."""
+    with app.app_context():
+        with writing(db.session):
+            active = versions.plant(db.session, clock.now())
+        try:
+            versions.read(active)
+        except RuleFileErrors as errors:
+            raise click.ClickException(
+                f"version {active.number} of the rules is active and cannot be read by this program:\n{errors}\n"
+                "Start the program that approved it, and change these places there."
+            ) from None
 
 
 def is_loopback(host: str) -> bool:

@@ -43,9 +43,10 @@ from triage.ruleset_editor import views as ruleset_editor
 ROOMS = (accounts, reports, care_team, ruleset_editor)
 LARGEST_FORM = 256 * 1024  # bytes; a report with the longest note is a tenth of it
 
+_POLICY = "Content-Security-Policy"
 HEADERS = {
     # Styles, scripts and images come from our own /static/ and nowhere else; nothing inline runs.
-    "Content-Security-Policy": (
+    _POLICY: (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
@@ -211,7 +212,11 @@ _NAVIGATION: Mapping[Role, tuple[tuple[str, str], ...]] = {
     Role.PATIENT: (("Report", "reports.home"), ("Earlier reports", "reports.earlier")),
     Role.CAREGIVER: (("Report", "reports.home"), ("Earlier reports", "reports.earlier")),
     Role.NURSE: (("Queue", "care_team.queue"), ("Rules", "ruleset_editor.rules")),
-    Role.CLINICIAN: (("Rules", "ruleset_editor.rules"),),
+    Role.CLINICIAN: (
+        ("Rules", "ruleset_editor.rules"),
+        ("Change the rules", "ruleset_editor.draft"),
+        ("Versions", "ruleset_editor.history"),
+    ),
     Role.ADMINISTRATOR: (("People", "accounts.people"),),
 }
 
@@ -306,6 +311,10 @@ def _headers(app: Flask) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
         response.headers.update(headers | NOT_KEPT)
+        if "style_nonce" in g:
+            # The code editor of the rules writes its own style sheet; its nonce is good for this one page.
+            policy = headers[_POLICY].replace("style-src 'self'", f"style-src 'self' 'nonce-{g.style_nonce}'")
+            response.headers[_POLICY] = policy
         return response
 
     def static_headers(static: Any, path: str, url: str) -> None:

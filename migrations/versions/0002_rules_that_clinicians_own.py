@@ -31,6 +31,7 @@ def upgrade() -> None:
         sa.Column("replay", sa.JSON(), nullable=False),
         sa.Column("signed", sa.JSON(), nullable=False),
         sa.Column("accepted", sa.JSON(), nullable=False),
+        sa.Column("confirmed", sa.JSON(), nullable=False),
         sa.Column("proposed_by_id", sa.Uuid(), nullable=False),
         sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("status", sa.String(length=20), nullable=False),

@@ -103,6 +103,16 @@ def patients_of(person: Person) -> Select[Patient]:
     return select(Patient).where(false())
 
 
+def names_in_a_replay(person: Person) -> dict[str, str]:
+    """Names by patient id, of the patients of a clinician's own team.
+
+    Clinicians see no record. Whoever answers by name for what a rule change does to a report must know whose it is; of
+    another team's patients a replay shows the facts that decide, and no name.
+    """
+    query = select(Patient.id, Patient.name).where(Patient.care_team_id == person.care_team_id)
+    return {str(id): name for id, name in db.session.execute(query)}
+
+
 def patient_for(person: Person, patient_id: UUID) -> Patient:
     """That patient; 404 outside the person's reach."""
     return db.session.scalar(patients_of(person).where(Patient.id == patient_id)) or abort(404)

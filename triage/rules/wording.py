@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any as Anything
 
 from triage.rules.assessment import Fact
 from triage.rules.catalogue import MEASURED, Catalogue, Scale, Window
@@ -165,6 +166,42 @@ def rule_sentences(rule: Rule, ruleset: Ruleset) -> list[str]:
     if rule.reasoning:
         lines.append(f"Reasoning: {rule.reasoning}")
     return lines
+
+
+def example_sentence(data: Mapping[str, Anything], catalogue: Catalogue) -> str:
+    """An example report of a rule file in plain words: "day 5, 37.9 °C; chills: mild"."""
+    told, signs = [], []
+    for key, value in data.items():
+        if key == "days_since_therapy":
+            told.append(f"day {value}")
+        elif key == "therapy":
+            told += [f"after {_therapy(str(value), catalogue)}"] if value else []
+        elif key == "temperature_c" and isinstance(value, int | float):
+            told.append(f"{number('temperature', Decimal(str(value)))} °C")
+        elif key in ("symptoms", "measured") and isinstance(value, Mapping):
+            signs += [f"{subject_name(name, catalogue)}: {_words(str(answer))}" for name, answer in value.items()]
+        elif key == "silent_for":
+            signs.append(f"no report for {value}")
+        elif key == "history" and isinstance(value, list):
+            for earlier in value:
+                rest = {name: answer for name, answer in earlier.items() if name != "hours_before"}
+                before = example_sentence(rest, catalogue) or "a report"
+                signs.append(f"{earlier.get('hours_before')} hours before: {before}")
+        elif key == "thinking_check" and isinstance(value, Mapping):
+            signs.append(f"thinking check: {', '.join(f'{item} {points}' for item, points in value.items())}")
+        elif key != "name":
+            signs.append(f"{_NAMES.get(key, _words(key))}: {_answer(value)}")
+    return "; ".join(filter(None, [", ".join(told), *signs])) or "nothing answered"
+
+
+def _therapy(code: str, catalogue: Catalogue) -> str:
+    return catalogue.therapies[code].label if code in catalogue.therapies else code
+
+
+def _answer(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return _words(str(value))
 
 
 def citation_sentence(citation: Citation, ruleset: Ruleset) -> str:

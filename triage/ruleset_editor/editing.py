@@ -21,7 +21,7 @@ from triage.rules.loading import CATALOGUE, RESPONSE, SOURCES
 from triage.rules.tree import Loc, read_tree
 
 LONGEST_LINE = 118
-_PLAIN = re.compile(r"[^\W\d_][\w.,;()/°+ -]*", re.ASCII)
+_PLAIN = re.compile(r"[a-zA-Z][\w.;()/+ -]*|\d+-\d*", re.ASCII)
 _NOT_WORDS = ("null", "true", "false")
 
 
@@ -107,8 +107,8 @@ def flow(data: Any) -> str:
         case Mapping():
             return "{" + ", ".join(f"{flow(key)}: {flow(value)}" for key, value in data.items()) + "}"
         case str():
-            plain = _PLAIN.fullmatch(data) and "," not in data and data.lower() not in _NOT_WORDS
-            return data if plain and data == data.strip() else json.dumps(data, ensure_ascii=False)
+            plain = _PLAIN.fullmatch(data) and data == data.strip() and data.lower() not in _NOT_WORDS
+            return data if plain else json.dumps(data, ensure_ascii=False)
         case Sequence():
             return "[" + ", ".join(flow(value) for value in data) + "]"
         case _:

@@ -6,10 +6,13 @@ warnings need a written reason, and each past report that would fall from emerge
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select
@@ -32,7 +35,8 @@ from triage.rules.loading import RuleFileErrors, load_texts
 from triage.rules.replay import Past, Replay, replay
 from triage.rules.report import from_old_data
 from triage.rules.ruleset import Place, Ruleset
-from triage.ruleset_editor import versions
+from triage.rules.tree import Loc
+from triage.ruleset_editor import editing, versions
 
 LEAST_REASON = 10
 """Characters of a reason."""
@@ -54,6 +58,14 @@ class NotReady(Exception):
     def __init__(self, *problems: str) -> None:
         self.problems = problems
         super().__init__("\n".join(problems))
+
+
+class ChangedMeanwhile(Exception):
+    """The same clinician has saved this file in another window; carries its text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        super().__init__("the file was saved in another window meanwhile")
 
 
 class NotYours(Exception):
@@ -94,6 +106,15 @@ class Checked:
 
 
 @dataclass(frozen=True)
+class RuleChange:
+    """What a form changes in one rule."""
+
+    texts: Mapping[str, str]
+    scalars: Mapping[Loc, str]
+    applies_to: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
 class Change:
     """All that a proposal needs beside the files."""
 
@@ -102,6 +123,8 @@ class Change:
     """Ids of the reports that fall from emergency or urgent and that the person answers for."""
     accepted: Mapping[str, str] = field(default_factory=dict)
     """Warnings, and why each is accepted."""
+    confirmed: Collection[str] = ()
+    """Boundary entries, in plain words, that come out as meant."""
 
 
 # --- drafts
@@ -112,15 +135,35 @@ def draft_of(session: Session, person: Person) -> RulesetDraft | None:
     return session.get(RulesetDraft, person.id)
 
 
-def save(session: Session, person: Person, name: str, text: str, at: datetime) -> RulesetDraft:
+def working(session: Session, person: Person, at: datetime) -> RulesetDraft:
+    """The clinician's draft, or what it would begin from; nothing is stored by asking."""
+    draft = draft_of(session, person)
+    if draft is not None:
+        return draft
+    active = versions.latest(session)
+    number, files = (active.number, active.files) if active else (1, versions.started().files)
+    return RulesetDraft(person_id=person.id, base=number, files=dict(files), updated_at=at)
+
+
+def stamp(text: str) -> str:
+    """Names a text, so that a page can say which one it showed."""
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def save(session: Session, person: Person, name: str, text: str, at: datetime, seen: str | None = None) -> RulesetDraft:
     """Keep the text of one file in the clinician's draft, mistakes and all; the first one begins the draft.
 
-    Raises LookupError for a file that the rules do not have.
+    `seen` is the stamp of the text that the page showed. Raises LookupError for a file that the rules do not have, and
+    ChangedMeanwhile where another window has saved a text since.
     """
     with writing(session):
         draft = _draft(session, person, at)
         if name not in draft.files:
             raise LookupError(name)
+        if len(text) > MOST_FILE:
+            raise NotReady(f"{name} is longer than {MOST_FILE:,} characters: divide it into several files.")
+        if seen is not None and seen != stamp(draft.files[name]) and draft.files[name] != _unix(text):
+            raise ChangedMeanwhile(draft.files[name])
         draft.files = {**draft.files, name: _unix(text)}
         draft.updated_at = at
     return draft
@@ -135,6 +178,32 @@ def replace_files(session: Session, person: Person, files: Mapping[str, str], at
         draft.updated_at = at
         audit.record(session, "ruleset_imported", by=person, at=at)
     return draft
+
+
+def change_rule(
+    session: Session, person: Person, rule_id: str, change: RuleChange, at: datetime, seen: str
+) -> RulesetDraft:
+    """Put a change made in a form into the clinician's draft. Raises NotReady where the rules could then not be read
+    any more (nothing is saved), ChangedMeanwhile, and LookupError for a rule that is not there."""
+    files = working(session, person, at).files
+    written = editing.find(files, rule_id)
+    if seen != stamp(written.text):
+        raise ChangedMeanwhile(written.text)
+    text = written.changed(change.texts, change.scalars)
+    if not _same(change.applies_to, written.data.get("applies_to") or {}):
+        text = editing.find({**files, written.file: text}, rule_id).with_applies_to(change.applies_to)
+    before = {(one.place.file, one.message) for one in check(files, at.date()).errors}
+    after = check({**files, written.file: text}, at.date())
+    if after.ruleset is None:
+        new = [str(one) for one in after.errors if (one.place.file, one.message) not in before]
+        if new:
+            raise NotReady(*new)
+    return save(session, person, written.file, text, at, seen)
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether both concern the same people and days, in whatever order therapies are named."""
+    return {**one, "therapies": {*one.get("therapies", ())}} == {**other, "therapies": {*other.get("therapies", ())}}
 
 
 def discard(session: Session, person: Person) -> None:
@@ -187,8 +256,14 @@ def _unix(text: str) -> str:
 
 def check(files: Mapping[str, str], today: date) -> Checked:
     """Read the files, look for mistakes, and run their cases where they can be read."""
+    return _checked(tuple(sorted(files.items())), today)
+
+
+@lru_cache(maxsize=8)
+def _checked(files: tuple[tuple[str, str], ...], today: date) -> Checked:
+    """Pages ask for the same draft again and again, and reading it takes half a second."""
     try:
-        ruleset = load_texts(files)
+        ruleset = load_texts(dict(files))
     except RuleFileErrors as errors:
         return Checked(None, tuple(Problem(error.place, error.message, True) for error in errors.errors))
     problems = [Problem(found.place, found.message, found.error) for found in checks.run(ruleset, today)]
@@ -224,9 +299,40 @@ def _past(session: Session, before: Ruleset, after: Ruleset) -> Iterator[Past]:
         yield Past(str(report_id), str(patient_id), old, old if same else from_old_data(data, after.catalogue))
 
 
+def note_seen(session: Session, person: Person, at: datetime) -> None:
+    """A replay shows names and answers: that it was looked at is written down."""
+    with writing(session):
+        audit.record(session, "replay_seen", by=person, at=at)
+
+
 def difference_of(files: Mapping[str, str], ruleset: Ruleset, base: RulesetActivation) -> Difference:
     """What these files change in that version. Raises RuleFileErrors where the version cannot be read any more."""
     return difference(versions.read(base), ruleset, base.files, files)
+
+
+def difference_of_proposal(session: Session, proposal: RulesetProposal) -> Difference | None:
+    """What the proposal changes in the version it was begun from; None where either cannot be read any more."""
+    return _difference(session.get(RulesetActivation, proposal.base), proposal.files)
+
+
+def difference_to_the_one_before(session: Session, activation: RulesetActivation) -> Difference | None:
+    """What that version changed when it became active; None for the first, and where one cannot be read any more."""
+    return _difference(session.get(RulesetActivation, activation.number - 1), activation.files)
+
+
+def _difference(base: RulesetActivation | None, files: Mapping[str, str]) -> Difference | None:
+    if base is None:
+        return None
+    try:
+        return difference(versions.read(base), load_texts(files), base.files, files)
+    except RuleFileErrors:
+        return None
+
+
+def names(session: Session, ids: Iterable[str]) -> dict[str, str]:
+    """Names of people by their id as text."""
+    wanted = {UUID(id) for id in ids}
+    return {str(id): name for id, name in session.execute(select(Person.id, Person.name).where(Person.id.in_(wanted)))}
 
 
 # --- proposals
@@ -267,6 +373,7 @@ def propose(session: Session, person: Person, change: Change, at: datetime) -> R
             replay=effect.to_data(),
             signed={one.id: str(person.id) for one in effect.to_sign},
             accepted={str(problem): change.accepted[str(problem)].strip() for problem in checked.warnings},
+            confirmed=list(change.confirmed),
             proposed_by_id=person.id,
             proposed_at=at,
         )
@@ -294,6 +401,13 @@ def _unsigned(effect: Replay, signed: Collection[str]) -> list[str]:
         return []
     many = f"{len(open_ones)} past reports" if len(open_ones) > 1 else "1 past report"
     return [f"{many} would fall from emergency or urgent. Look at each in the list and put your name to it."]
+
+
+def falling_since(session: Session, proposal: RulesetProposal) -> list[dict[str, Any]]:
+    """Reports that came after the proposal (or that nobody signed) and would fall from emergency or urgent."""
+    active = session.get_one(RulesetActivation, proposal.base)
+    effect = replay_on_past(session, versions.read(active), load_texts(proposal.files))
+    return [one.to_data() for one in effect.to_sign if one.id not in proposal.signed]
 
 
 def approve(
@@ -371,6 +485,15 @@ def _waiting(session: Session, proposal_id: UUID) -> RulesetProposal:
 
 
 # --- versions
+
+
+def files_that_differ(session: Session) -> list[str]:
+    """Names of the rule files that say something else on this server than in the active version."""
+    active = versions.latest(session)
+    files = versions.started().files
+    if active is None:
+        return []
+    return sorted(name for name in {*files, *active.files} if files.get(name) != active.files.get(name))
 
 
 def history(session: Session) -> list[RulesetActivation]:
