@@ -71,7 +71,11 @@ function showRules(rules) {
   told.replaceChildren(...rules.flatMap((rule) => {
     const list = element('ul', '', 'nhsuk-list', 'app-small')
     list.append(...rule.told.map((sentence) => element('li', sentence)))
-    return [element('h3', rule.title, 'nhsuk-heading-s'), list]
+    const link = element('a', rule.title, 'nhsuk-link')
+    link.href = rule.href
+    const heading = element('h3', '', 'nhsuk-heading-s')
+    heading.append(link)
+    return [heading, list]
   }))
 }
 
@@ -91,7 +95,8 @@ async function check() {
       return
     }
     form.seen.value = found.seen
-    if (number !== asked) return // more was typed meanwhile, and is on its way
+    if (number !== asked || view.state.doc.toString() !== text) return // more was typed meanwhile, and is on its way
+    unsaved = false
     state.textContent = `Saved in your draft. ${found.problems.length ? 'See the mistakes and warnings.' : 'No mistakes and no warnings.'}`
     view.dispatch(setDiagnostics(view.state, diagnostics(view.state.doc, found.problems)))
     showProblems(found.problems)
@@ -104,11 +109,25 @@ async function check() {
 // One question at a time, and the last text always asked for: answers then come in order.
 let running = Promise.resolve()
 let waiting
+let unsaved = false
+function now() {
+  clearTimeout(waiting)
+  running = running.then(check)
+}
 function later() {
   clearTimeout(waiting)
+  unsaved = true
   state.textContent = 'Not saved yet …'
-  waiting = setTimeout(() => { running = running.then(check) }, REST)
+  waiting = setTimeout(now, REST)
 }
+
+// Leaving the page: what was typed in the last moment is saved first, or the browser asks.
+document.addEventListener('visibilitychange', () => { if (unsaved && document.visibilityState === 'hidden') now() })
+window.addEventListener('beforeunload', (event) => {
+  if (!unsaved) return
+  now()
+  event.preventDefault()
+})
 
 const view = new EditorView({
   doc: area.value,
@@ -117,7 +136,7 @@ const view = new EditorView({
     yaml(),
     autocompletion({ override: [complete], activateOnTyping: true }),
     EditorView.cspNonce.of(document.querySelector('meta[name="style-nonce"]').content),
-    EditorView.contentAttributes.of({ 'aria-label': 'The text of the file', 'aria-describedby': 'text-hint' }),
+    EditorView.contentAttributes.of({ 'aria-label': 'The text of the file', tabindex: '0', 'aria-describedby': 'text-hint' }),
     EditorView.updateListener.of((update) => {
       if (!update.docChanged) return
       area.value = update.state.doc.toString()
@@ -136,7 +155,7 @@ const view = new EditorView({
 area.before(view.dom)
 area.hidden = true
 document.querySelector('label[for="text"]').addEventListener('click', () => view.focus())
-form.addEventListener('submit', () => { clearTimeout(waiting); area.value = view.state.doc.toString() })
+form.addEventListener('submit', () => { clearTimeout(waiting); unsaved = false; area.value = view.state.doc.toString() })
 view.dispatch(setDiagnostics(view.state, diagnostics(view.state.doc, JSON.parse(area.dataset.problems))))
 
 const wanted = Number((location.hash.match(/^#line-(\d+)$/) || [])[1])

@@ -67,6 +67,7 @@ TABLE = {
     "ruleset_editor.check_file": Row({CLINICIAN}),
     "ruleset_editor.draft_rule": Row({CLINICIAN}),
     "ruleset_editor.move_example": Row({CLINICIAN}),
+    "ruleset_editor.keep_boundary": Row({CLINICIAN}),
     "ruleset_editor.discard": Row({CLINICIAN}),
     "ruleset_editor.catch_up": Row({CLINICIAN}),
     "ruleset_editor.take_files": Row({CLINICIAN}),
@@ -106,7 +107,7 @@ class Ward:
             "rule_id": make.ruleset.rules[0].id,
             "name": "crs.yaml",
             "number": 1,
-            "proposal_id": make.proposal(make.clinician(f"Colleague of {name}", team=team)).id,
+            "proposal_id": make.proposal(make.clinician("A colleague", team=team)).id,
         }
 
 

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from decimal import Decimal
+from typing import Any
+
+from triage.models import RulesetActivation, RulesetDraft
+from triage.rules.boundaries import new_boundaries
+from triage.rules.loading import RuleFileErrors, load_texts
+from triage.ruleset_editor import versions
+from triage.ruleset_editor.services import Change
 
 RULE = "- id: crs-fever "
 
@@ -24,3 +31,15 @@ def fever_at(files: Mapping[str, str], threshold: str) -> dict[str, str]:
 
 def _case(temperature: Decimal) -> str:
     return f"      - {{days_since_therapy: 40, temperature_c: {temperature}}}\n"
+
+
+def as_meant(session: Any, person: Any, reason: str, **more: Any) -> Change:
+    """What a clinician says who has read every entry on the edge of a changed threshold."""
+    session.rollback()
+    draft = session.get(RulesetDraft, person.id)
+    base = session.get(RulesetActivation, draft.base) if draft else None
+    try:
+        entries = new_boundaries(versions.read(base), load_texts(draft.files)) if draft and base else ()
+    except RuleFileErrors:
+        entries = ()
+    return Change(reason, confirmed=[one.text for one in entries], **more)

@@ -8,10 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from tests.make import OTHER_TEAM
-from tests.ruleset_editor.changed import fever_at
+from tests.ruleset_editor.changed import as_meant, fever_at
 from triage.models import AuditEntry, RulesetDraft
 from triage.ruleset_editor import services, versions
-from triage.ruleset_editor.services import Change
 
 pytestmark = pytest.mark.database("sqlite")
 
@@ -44,9 +43,13 @@ def proposed(app, session, make, drafted):
     def put(person, threshold="37.8"):
         drafted(person, threshold)
         with app.app_context():
-            return services.propose(session, person, Change(REASON), make.now())
+            return services.propose(session, person, as_meant(session, person, REASON), make.now())
 
     return put
+
+
+def boxes(page, name):
+    return [box["value"] for box in page.soup.select(f"input[name={name}]")]
 
 
 def test_a_threshold_is_changed_in_a_form_and_its_example_is_turned_round(make, pages, session, dora):
@@ -62,6 +65,8 @@ def test_a_threshold_is_changed_in_a_form_and_its_example_is_turned_round(make, 
 
     page = page.press("It should fire on it day 40, 37.9 °C").follow()
     assert not page.shows("Comes out differently")
+    page = page.press("Keep as examples", keep=["day 40, 37.7 °C: soon by other rules"])
+    assert page.row("day 40, 37.7 °C").shows("Stays quiet")
     draft = pages(dora).get("ruleset_editor.draft")
     assert draft.shows("Fires when the temperature is at least 37.8 °C")
     assert draft.shows("0 come out differently")
@@ -209,7 +214,10 @@ def test_propose_approve_and_go_back(make, pages, session, dora, fred, drafted, 
     assert page.shows("Fires when the temperature is at least 37.8 °C")
     page = page.press("Propose", reason="short")
     assert page.status == 422
-    page = page.press("Propose", reason=REASON).follow()
+    page = page.press("Propose", reason=REASON)
+    assert page.shows("3 entries on the edge of a threshold")
+    assert page.shows("day 40, 37.8 °C: urgent")
+    page = page.press("Propose", reason=REASON, confirmed=boxes(page, "confirmed")).follow()
     assert page.shows("Another clinician decides on it")
     assert "Approve and make it active" not in page.html
 
@@ -246,10 +254,11 @@ def test_a_report_that_falls_must_be_ticked_by_name(make, pages, dora, fred, dra
     drafted(dora, "38.1")
     page = pages(dora).get("ruleset_editor.propose")
     assert page.shows("I have looked at it and answer for it: Anna")
-    page = page.press("Propose", reason=REASON)
+    page = page.press("Propose", reason=REASON, confirmed=boxes(page, "confirmed"))
     assert page.status == 422
     assert page.shows("1 past report would fall from emergency or urgent")
     change = page.soup.select_one("input[name=signed]")["value"]
+    assert boxes(page, "confirmed") == [box["value"] for box in page.soup.select("input[name=confirmed][checked]")]
     page = page.press("Propose", reason=REASON, signed=change).follow()
     assert page.row("Anna").shows("Anna")
 

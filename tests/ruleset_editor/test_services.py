@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
-from tests.ruleset_editor.changed import fever_at
+from tests.ruleset_editor.changed import as_meant, fever_at
 from triage.database import db, writing
 from triage.models import AuditEntry, RulesetActivation, RulesetDraft, RulesetProposal
 from triage.reports import services as reports
@@ -61,7 +61,7 @@ def count(session, model):
 
 
 def propose_and_approve(session, dora, fred, at):
-    proposal = services.propose(session, dora, Change(REASON), at)
+    proposal = services.propose(session, dora, as_meant(session, dora, REASON), at)
     return services.approve(session, proposal.id, fred, "Agreed", at)
 
 
@@ -105,7 +105,7 @@ def report_of(ward, patient, temperature):
 
 def test_nobody_approves_their_own(ward, session, dora, change):
     change(dora)
-    proposal = services.propose(session, dora, Change(REASON), ward.now())
+    proposal = services.propose(session, dora, as_meant(session, dora, REASON), ward.now())
 
     with pytest.raises(services.NotYours):
         services.approve(session, proposal.id, dora, "", ward.now())
@@ -114,7 +114,7 @@ def test_nobody_approves_their_own(ward, session, dora, change):
 
 def test_the_database_refuses_one_pair_of_eyes_too(ward, session, dora, change):
     change(dora)
-    proposal = services.propose(session, dora, Change(REASON), ward.now())
+    proposal = services.propose(session, dora, as_meant(session, dora, REASON), ward.now())
     with pytest.raises(IntegrityError), writing(session):
         session.execute(
             update(RulesetProposal)
@@ -137,14 +137,14 @@ def test_the_second_of_two_who_change_at_once_is_told_and_overwrites_nothing(war
     propose_and_approve(session, dora, fred, ward.now())
 
     with pytest.raises(services.Overtaken) as overtaken:
-        services.propose(session, fred, Change(REASON), ward.now())
+        services.propose(session, fred, as_meant(session, fred, REASON), ward.now())
     assert overtaken.value.active == 2
     assert services.catch_up(session, fred, ward.now()) == []
     draft = services.draft_of(session, fred)
     assert draft.base == 2
     assert draft.files["liver.yaml"].endswith("# mine\n")
     assert draft.files["crs.yaml"] == versions.latest(session).files["crs.yaml"]
-    services.propose(session, fred, Change(REASON), ward.now())
+    services.propose(session, fred, as_meant(session, fred, REASON), ward.now())
 
 
 def test_a_file_that_both_changed_is_named_and_keeps_the_text_of_the_draft(ward, session, dora, fred, change):
@@ -158,9 +158,9 @@ def test_a_file_that_both_changed_is_named_and_keeps_the_text_of_the_draft(ward,
 
 def test_of_two_proposals_the_second_cannot_be_approved_after_the_first(ward, session, dora, fred, change):
     change(dora)
-    first = services.propose(session, dora, Change(REASON), ward.now())
+    first = services.propose(session, dora, as_meant(session, dora, REASON), ward.now())
     change(fred, "37.9")
-    second = services.propose(session, fred, Change(REASON), ward.now())
+    second = services.propose(session, fred, as_meant(session, fred, REASON), ward.now())
     services.approve(session, first.id, fred, "", ward.now())
 
     with pytest.raises(services.Overtaken):
@@ -171,7 +171,7 @@ def test_of_two_proposals_the_second_cannot_be_approved_after_the_first(ward, se
 
 def test_what_stands_against_a_proposal_is_all_told_and_the_draft_stays(ward, session, dora):
     with pytest.raises(services.NotReady, match="nothing to propose"):
-        services.propose(session, dora, Change(REASON), ward.now())
+        services.propose(session, dora, as_meant(session, dora, REASON), ward.now())
     services.save(session, dora, "crs.yaml", "- id: [", ward.now())
     with pytest.raises(services.NotReady) as refused:
         services.propose(session, dora, Change(""), ward.now())
@@ -184,7 +184,7 @@ def test_what_stands_against_a_proposal_is_all_told_and_the_draft_stays(ward, se
 def test_an_unchanged_draft_is_no_proposal(ward, session, dora):
     services.save(session, dora, "crs.yaml", versions.started().files["crs.yaml"], ward.now())
     with pytest.raises(services.NotReady, match="Nothing was changed"):
-        services.propose(session, dora, Change(REASON), ward.now())
+        services.propose(session, dora, as_meant(session, dora, REASON), ward.now())
 
 
 def test_a_case_that_comes_out_differently_stops_the_proposal(ward, session, dora):
@@ -192,7 +192,19 @@ def test_a_case_that_comes_out_differently_stops_the_proposal(ward, session, dor
     files["crs.yaml"] = files["crs.yaml"].replace("{at_least: 38.0 C}", "{at_least: 37.8 C}", 1)
     services.replace_files(session, dora, files, ward.now())
     with pytest.raises(services.NotReady, match="crs-fever should stay quiet"):
+        services.propose(session, dora, as_meant(session, dora, REASON), ward.now())
+
+
+def test_an_entry_on_the_edge_of_a_changed_threshold_must_be_read(ward, session, dora, change):
+    change(dora)
+    with pytest.raises(services.NotReady, match="3 entries on the edge of a threshold"):
         services.propose(session, dora, Change(REASON), ward.now())
+    proposal = services.propose(session, dora, as_meant(session, dora, REASON), ward.now())
+    assert proposal.confirmed == [
+        "day 40, 37.7 °C: soon by other rules",
+        "day 40, 37.8 °C: urgent",
+        "day 40, 37.9 °C: urgent",
+    ]
 
 
 def test_a_report_that_would_fall_from_urgent_needs_a_name(ward, session, anna, dora, fred, change):
@@ -200,8 +212,8 @@ def test_a_report_that_would_fall_from_urgent_needs_a_name(ward, session, anna, 
     change(dora, "38.1")
 
     with pytest.raises(services.NotReady, match="1 past report would fall"):
-        services.propose(session, dora, Change(REASON), ward.now())
-    proposal = services.propose(session, dora, Change(REASON, signed=[str(falling.id)]), ward.now())
+        services.propose(session, dora, as_meant(session, dora, REASON), ward.now())
+    proposal = services.propose(session, dora, as_meant(session, dora, REASON, signed=[str(falling.id)]), ward.now())
     assert proposal.signed == {str(falling.id): str(dora.id)}
 
     later = ward.report(ward.patient("Berta"), temperature_c=38.0)
@@ -214,7 +226,7 @@ def test_a_report_that_would_fall_from_urgent_needs_a_name(ward, session, anna, 
 
 def test_a_rejected_change_comes_back_to_its_author(ward, session, dora, fred, change):
     change(dora)
-    proposal = services.propose(session, dora, Change(REASON), ward.now())
+    proposal = services.propose(session, dora, as_meant(session, dora, REASON), ward.now())
     with pytest.raises(services.NotReady, match="Say why"):
         services.decline(session, proposal.id, fred, "no", ward.now())
     services.decline(session, proposal.id, fred, "This doubles the alerts of a night", ward.now())
@@ -226,7 +238,7 @@ def test_a_rejected_change_comes_back_to_its_author(ward, session, dora, fred, c
 
 def test_one_s_own_proposal_is_withdrawn_without_a_reason(ward, session, dora, change):
     change(dora)
-    proposal = services.propose(session, dora, Change(REASON), ward.now())
+    proposal = services.propose(session, dora, as_meant(session, dora, REASON), ward.now())
     services.decline(session, proposal.id, dora, "", ward.now())
     assert session.get(RulesetProposal, proposal.id).status == "withdrawn"
 
@@ -261,7 +273,7 @@ def test_a_draft_takes_files_that_the_rules_have_and_mistakes_too(ward, session,
 
 def test_every_process_changes_over_with_the_same_commit(ward, session, dora, fred, change):
     change(dora)
-    proposal = services.propose(session, dora, Change(REASON), ward.now())
+    proposal = services.propose(session, dora, as_meant(session, dora, REASON), ward.now())
     seen = active(session).hash
     services.approve(session, proposal.id, fred, "", ward.now())
     assert active(session).hash == proposal.ruleset_hash != seen

@@ -14,6 +14,7 @@ from triage.rules.engine import Verdict, assess, assess_silence, evaluate
 from triage.rules.loading import CASE_KEYS
 from triage.rules.report import Report, from_data
 from triage.rules.ruleset import Case, Place, Rule, Ruleset
+from triage.rules.urgency import Urgency
 from triage.rules.written import read_span
 
 _DAY = datetime(2026, 3, 2, 8, tzinfo=UTC)
@@ -91,25 +92,35 @@ def run(ruleset: Ruleset, progress: Callable[[str], None] = lambda rule: None) -
         for case, one in examples:
             if _fires(rule, one, ruleset) is not case.fires:
                 expected = "fire" if case.fires else "stay quiet"
-                failed.append(FailedCase(rule.id, case.place, expected, _all_fired(one, ruleset), case.name))
+                failed.append(FailedCase(rule.id, case.place, expected, judge(one, ruleset).fired, case.name))
         for place, text in _undecided(rule, [one for _, one in examples], ruleset):
             undecided.append(UndecidedCondition(rule.id, place, text))
     return CasesResult(sum(len(rule.cases) for rule in ruleset.rules), tuple(failed), tuple(undecided))
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What a whole ruleset makes of an example."""
+
+    urgency: Urgency
+    fired: tuple[str, ...]
+    """Ids of the rules that fired."""
+
+
+def judge(one: Example, ruleset: Ruleset) -> Judged:
+    """The example as a report, and as a silence after it where it says so."""
+    results = [assess(ruleset, one.report, one.history)]
+    if one.silent is not None:
+        results.append(assess_silence(ruleset, one.report, one.silent, one.history))
+    fired = tuple(rule.rule for result in results for rule in result.fired)
+    return Judged(max(result.urgency for result in results), fired)
+
+
 def _fires(rule: Rule, one: Example, ruleset: Ruleset) -> bool:
     if isinstance(rule.when, c.Together):
-        return rule.id in _all_fired(one, ruleset)
+        return rule.id in judge(one, ruleset).fired
     finding = evaluate(rule, one.report, one.history, ruleset.catalogue, one.silent)
     return finding.verdict is Verdict.FIRES
-
-
-def _all_fired(one: Example, ruleset: Ruleset) -> tuple[str, ...]:
-    result = assess(ruleset, one.report, one.history)
-    fired = [rule.rule for rule in result.fired]
-    if one.silent is not None:
-        fired += [rule.rule for rule in assess_silence(ruleset, one.report, one.silent, one.history).fired]
-    return tuple(fired)
 
 
 # --- which conditions no case decides

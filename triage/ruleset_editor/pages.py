@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 
 from triage.models import RulesetDraft
+from triage.rules.boundaries import Boundary, boundaries
 from triage.rules.catalogue import MEASURED, SEVERITY_CODES
 from triage.rules.entries import AppliesForm, CasesForm, RuleForm
 from triage.rules.loading import CATALOGUE, RESPONSE, SOURCES
@@ -145,6 +146,18 @@ def examples(rule: Rule, ruleset: Ruleset, checked: Checked) -> list[Example]:
             text = case.name or example_sentence(case.data, ruleset.catalogue)
             found.append(Example(number, fires, text, case.place in failed))
     return found
+
+
+def boundaries_to_keep(rule: Rule, ruleset: Ruleset) -> list[Boundary]:
+    """Entries on the edges of the rule's thresholds that are none of its examples yet."""
+    there = {example_sentence(case.data, ruleset.catalogue) for case in rule.cases}
+    return [one for one in boundaries(rule, ruleset) if _kept(rule, one, ruleset) not in there]
+
+
+def _kept(rule: Rule, one: Boundary, ruleset: Ruleset) -> str:
+    """The entry as it reads once it is an example: the loader then names its therapy."""
+    therapy = one.data.get("therapy", next((case.data.get("therapy") for case in rule.cases), None))
+    return example_sentence({"therapy": therapy, **one.data}, ruleset.catalogue)
 
 
 def sentences_of_file(name: str, ruleset: Ruleset) -> list[tuple[str, str, int, list[str]]]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -30,6 +30,7 @@ from triage.models import (
     RulesetProposal,
 )
 from triage.rules import cases, checks
+from triage.rules.boundaries import Boundary, new_boundaries
 from triage.rules.difference import Difference, difference
 from triage.rules.loading import RuleFileErrors, load_texts
 from triage.rules.replay import Past, Replay, replay
@@ -201,6 +202,22 @@ def change_rule(
     return save(session, person, written.file, text, at, seen)
 
 
+def keep_examples(
+    session: Session,
+    person: Person,
+    written: editing.WrittenRule,
+    entries: Sequence[Boundary],
+    at: datetime,
+    seen: str | None,
+) -> None:
+    """Write entries on the edge of a threshold beside the rule, as examples of it. Raises ChangedMeanwhile."""
+    text = written.text
+    for one in entries:
+        text = replace(written, text=text).with_case(one.fires, one.data)
+    if entries:
+        save(session, person, written.file, text, at, seen)
+
+
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether both concern the same people and days, in whatever order therapies are named."""
     return {**one, "therapies": {*one.get("therapies", ())}} == {**other, "therapies": {*other.get("therapies", ())}}
@@ -358,6 +375,10 @@ def propose(session: Session, person: Person, change: Change, at: datetime) -> R
         raise NotReady(*problems)
     effect = replay_on_past(session, versions.read(active), checked.ruleset)
     problems += _unsigned(effect, change.signed)
+    entries = [one.text for one in new_boundaries(versions.read(active), checked.ruleset)]
+    if unread := [text for text in entries if text not in change.confirmed]:
+        many = f"{len(unread)} entries" if len(unread) > 1 else "1 entry"
+        problems.append(f"{many} on the edge of a threshold: read each, and tick it if it comes out as meant.")
     if problems:
         raise NotReady(*problems)
     with writing(session):
@@ -373,7 +394,7 @@ def propose(session: Session, person: Person, change: Change, at: datetime) -> R
             replay=effect.to_data(),
             signed={one.id: str(person.id) for one in effect.to_sign},
             accepted={str(problem): change.accepted[str(problem)].strip() for problem in checked.warnings},
-            confirmed=list(change.confirmed),
+            confirmed=entries,
             proposed_by_id=person.id,
             proposed_at=at,
         )

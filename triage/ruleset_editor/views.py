@@ -15,6 +15,7 @@ from triage import clock
 from triage.accounts.access import names_in_a_replay, person, roles
 from triage.database import db
 from triage.models import Role, RulesetActivation, RulesetProposal
+from triage.rules.boundaries import new_boundaries
 from triage.rules.difference import text_difference
 from triage.rules.loading import RuleFileErrors
 from triage.ruleset_editor import editing, pages, services, versions
@@ -152,7 +153,11 @@ def check_file(name: str) -> ResponseReturnValue:
         saved=True,
         seen=services.stamp(work.files[name]),
         problems=[_problem(one) for one in checked.problems],
-        rules=told and [{"id": id, "title": title, "line": line, "told": lines} for id, title, line, lines in told],
+        rules=told
+        and [
+            {"title": title, "href": url_for("ruleset_editor.draft_rule", rule_id=id), "told": lines}
+            for id, title, _, lines in told
+        ],
     )
 
 
@@ -192,6 +197,7 @@ def draft_rule(rule_id: str) -> ResponseReturnValue:
         file=written.file,
         rule=pages.read(found, checked.ruleset) if found and checked.ruleset else None,
         examples=pages.examples(found, checked.ruleset, checked) if found and checked.ruleset else [],
+        boundaries=pages.boundaries_to_keep(found, checked.ruleset) if found and checked.ruleset else [],
         problems=[one for one in checked.problems if one.place.file == written.file],
     )
     return page, 422 if form.errors else 200
@@ -213,6 +219,24 @@ def move_example(rule_id: str) -> ResponseReturnValue:
         services.save(db.session, person(), written.file, text, at, request.form.get("seen"))
     except (LookupError, services.ChangedMeanwhile):
         flash("Not moved: the examples have changed meanwhile. Look at them again.")
+    return redirect(url_for("ruleset_editor.draft_rule", rule_id=rule_id, _anchor="examples"))
+
+
+@bp.post("/ruleset/draft/rules/<rule_id>/boundaries")
+@roles(Role.CLINICIAN)
+def keep_boundary(rule_id: str) -> ResponseReturnValue:
+    """An entry on the edge of a threshold becomes an example of the rule, on the side on which it comes out."""
+    at = clock.now()
+    work = services.working(db.session, person(), at)
+    written = _written(work.files, rule_id)
+    checked = services.check(work.files, at.date())
+    rule = checked.ruleset.by_id.get(rule_id) if checked.ruleset else None
+    found = pages.boundaries_to_keep(rule, checked.ruleset) if rule and checked.ruleset else []
+    wanted = [one for one in found if one.text in request.form.getlist("keep")]
+    try:
+        services.keep_examples(db.session, person(), written, wanted, at, request.form.get("seen"))
+    except services.ChangedMeanwhile:
+        flash("Not kept: the file has changed meanwhile. Look at the entries again.")
     return redirect(url_for("ruleset_editor.draft_rule", rule_id=rule_id, _anchor="examples"))
 
 
@@ -282,7 +306,9 @@ def propose() -> ResponseReturnValue:
         return redirect(url_for("ruleset_editor.draft"))
     accepted = {str(one): request.form.get(f"accepted-{n}", "") for n, one in enumerate(checked.warnings)}
     if form.validate_on_submit():
-        change = services.Change(form.reason.data or "", request.form.getlist("signed"), accepted)
+        change = services.Change(
+            form.reason.data or "", request.form.getlist("signed"), accepted, request.form.getlist("confirmed")
+        )
         try:
             proposal = services.propose(db.session, person(), change, at)
         except services.Overtaken as overtaken:
@@ -306,6 +332,8 @@ def propose() -> ResponseReturnValue:
         accepted=accepted,
         signed=request.form.getlist("signed"),
         difference=_difference(work.files, checked, base),
+        boundaries=new_boundaries(versions.active(), checked.ruleset),
+        confirmed=request.form.getlist("confirmed"),
         replay=effect.to_data(),
         **_replay_words(),
     )
