@@ -134,6 +134,7 @@ const view = new EditorView({
   extensions: [
     basicSetup,
     yaml(),
+    EditorView.lineWrapping,
     autocompletion({ override: [complete], activateOnTyping: true }),
     EditorView.cspNonce.of(document.querySelector('meta[name="style-nonce"]').content),
     EditorView.contentAttributes.of({ 'aria-label': 'The text of the file', tabindex: '0', 'aria-describedby': 'text-hint' }),

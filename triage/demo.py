@@ -238,7 +238,7 @@ def _silent(day: int) -> DayReport | None:
 
 def _donor(day: int) -> DayReport:
     if day < 24:
-        return {"temperature_c": 36.6}
+        return {"temperature_c": 37.8 if day == 20 else 36.6}
     if day < 27:
         return {"temperature_c": 36.8, "symptoms": {"skin_rash": "mild", "itching": "mild"}}
     return {"temperature_c": 36.7, "symptoms": {"dry_mouth": "mild"}}

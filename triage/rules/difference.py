@@ -8,7 +8,7 @@ from difflib import SequenceMatcher, unified_diff
 from itertools import islice
 
 from triage.rules.ruleset import Rule, Ruleset
-from triage.rules.wording import rule_sentences
+from triage.rules.wording import example_sentence, rule_sentences
 
 OTHER_PARTS = {
     "catalogue": "the catalogue of symptoms and therapies",
@@ -72,13 +72,21 @@ def _rules(before: Ruleset, after: Ruleset) -> Iterator[RuleDifference]:
         now = _told(new, after) if new else []
         if was != now:
             kind = "changed" if old and new else "new" if new else "removed"
-            yield RuleDifference(id, (new.title if new else old.title if old else ""), kind, tuple(_compared(was, now)))
+            lines = (line for line in _compared(was, now) if line.mark or not line.text.startswith(_BESIDE))
+            yield RuleDifference(id, (new.title if new else old.title if old else ""), kind, tuple(lines))
+
+
+_EXAMPLE = {True: "An example on which it fires", False: "An example on which it stays quiet"}
+_BESIDE = ("Why:", "The patient is told:", "Source:", "Reasoning:", *_EXAMPLE.values())
+"""Sentences that are told where they change only."""
 
 
 def _told(rule: Rule, ruleset: Ruleset) -> list[str]:
     """Everything about a rule that a clinician decides, its cases too."""
-    cases = [f"An example on which it {'fires' if case.fires else 'stays quiet'}: {case.data}" for case in rule.cases]
-    return [*rule_sentences(rule, ruleset), *cases]
+    cases = [
+        f"{_EXAMPLE[case.fires]}: {case.name or example_sentence(case.data, ruleset.catalogue)}" for case in rule.cases
+    ]
+    return [*rule_sentences(rule, ruleset)[1:], *cases]
 
 
 def _compared(was: list[str], now: list[str]) -> Iterator[Line]:

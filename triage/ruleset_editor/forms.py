@@ -108,7 +108,8 @@ def _inner(key: str, data: Mapping[str, Any], way: Loc, catalogue: Catalogue) ->
 
 def _label(code: object, catalogue: Catalogue) -> str:
     symptom = catalogue.symptoms.get(str(code))
-    return symptom.label if symptom else "Any symptom" if code == "any" else str(code)
+    label = symptom.label if symptom else "any symptom" if code == "any" else str(code)
+    return label[:1].upper() + label[1:]
 
 
 def _plain(limit: object) -> str:

@@ -1,0 +1,106 @@
+"""`triage rules replay`, `export` and `import`, as somebody types them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.ruleset_editor.changed import fever_at
+from triage.paths import folder
+from triage.rules.loading import read_folder
+
+FILES = read_folder(folder("rules"))
+
+
+def triage(*words, **environment):
+    import os
+
+    return subprocess.run(
+        [sys.executable, "-m", "triage", *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+        check=False,
+    )
+
+
+@pytest.fixture
+def changed(tmp_path):
+    """A folder of the shipped rules in which fever begins at 37.8 °C."""
+    path = tmp_path / "my-rules"
+    path.mkdir()
+    for name, text in fever_at(FILES, "37.8").items():
+        (path / name).write_text(text)
+    return path
+
+
+@pytest.fixture
+def past(tmp_path):
+    path = tmp_path / "past.jsonl"
+    lines = [
+        {"patient": "a", "therapy": "car_t", "days_since_therapy": 40, "reported_at": at, "temperature_c": degrees}
+        for at, degrees in (("2026-11-01T08:00:00Z", 37.9), ("2026-11-02T08:00:00Z", 36.6))
+    ]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def test_a_file_of_reports_is_replayed_without_a_database(changed, past):
+    done = triage("rules", "replay", "--rules", changed, "--reports", past)
+    assert done.returncode == 0, done.stderr
+    assert "Rising: 1 reports of 1 patients" in done.stdout
+    assert "+ crs-fever (urgent): temperature 37.9 °C is at least 37.8 °C" in done.stdout
+    assert "Falling: 0 reports" in done.stdout
+
+
+def test_a_replay_for_machines_and_as_a_page(changed, past):
+    found = json.loads(triage("rules", "replay", "--rules", changed, "--reports", past, "--format", "json").stdout)
+    assert found["reports"] == 2
+    assert [change["after"] for change in found["changes"]] == ["urgent"]
+    page = triage("rules", "replay", "--rules", changed, "--reports", past, "--format", "html").stdout
+    assert page.startswith("<!DOCTYPE html>") or "<!DOCTYPE html>" in page
+    assert "temperature 37.9 °C is at least 37.8 °C" in page
+    late = triage("rules", "replay", "--rules", changed, "--reports", past, "--since", "2026-11-02")
+    assert "Rising: 0 reports" in late.stdout
+
+
+def test_lines_that_are_no_reports_are_all_named_and_nothing_is_told(changed, past):
+    past.write_text(past.read_text() + "{\n" + '{"temperature_c": "hot"}\n')
+    done = triage("rules", "replay", "--rules", changed, "--reports", past)
+    assert done.returncode == 2
+    assert "line 3" in done.stderr
+    assert "line 4" in done.stderr
+    assert done.stdout == ""
+
+
+def test_rules_with_mistakes_are_not_replayed(changed, past):
+    (changed / "crs.yaml").write_text("- id: [")
+    done = triage("rules", "replay", "--rules", changed, "--reports", past)
+    assert done.returncode == 1
+    assert "crs.yaml:1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_demo_people_are_replayed_exported_and_imported(changed, tmp_path):
+    environment = {"TRIAGE_DATA": str(tmp_path)}
+    assert triage("demo", **environment).returncode == 0
+    done = triage("rules", "replay", "--rules", changed, **environment)
+    assert "Rising: 1 reports of 1 patients" in done.stdout, done.stdout + done.stderr
+
+    written = tmp_path / "written"
+    assert triage("rules", "export", written, **environment).returncode == 0
+    assert read_folder(written) == FILES
+    assert triage("rules", "export", written, "--version", "7", **environment).returncode == 1
+
+    taken = triage("rules", "import", changed, "--for", "clinician", **environment)
+    assert "judges nothing until it is proposed and approved" in taken.stdout
+    assert "--replace" in triage("rules", "import", changed, "--for", "clinician", **environment).stderr
+    assert triage("rules", "import", changed, "--for", "clinician", "--replace", **environment).returncode == 0
+    assert "no clinician" in triage("rules", "import", changed, "--for", "nurse", **environment).stderr
+    shutil.rmtree(written)
+    assert triage("rules", "export", written, **environment).returncode == 0
+    assert read_folder(written) == FILES  # nothing is active by an import
