@@ -12,7 +12,7 @@ from uuid import UUID
 import click
 
 if TYPE_CHECKING:
-    from triage.rules.ruleset import Ruleset
+    from triage.rules.ruleset import Rule, Ruleset
 
 RULES_HELP = "Folder of rule files; the shipped ones when left out."
 _path = click.Path(path_type=Path)
@@ -96,30 +96,136 @@ def rules() -> None:
 
 @rules.command("check")
 @click.argument("path", type=_path, required=False)
-def rules_check(path: Path | None) -> None:
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines for people, or one JSON object for editors and other programs.",
+)
+def rules_check(path: Path | None, form: str) -> None:
     """Look for mistakes in the rule files of the folder PATH (the shipped rules when left out).
 
     Each is one line, "file:line:column: what is wrong", all of them at once; at the end the number of rules and cases,
-    and the hash that names exactly these rules in every assessment.
+    and the hash that names exactly these rules in every assessment. Errors stop rules from becoming active; warnings
+    need a written reason.
 
     \b
     Exit code 0: no errors (warnings may be there). 1: errors.
     Example:  triage rules check rules
     """
-    from triage import clock
+    from triage import clock, paths
     from triage.rules import checks
+    from triage.rules.loading import RuleFileErrors, load, read_texts
 
-    ruleset = _ruleset(path)
-    found = checks.run(ruleset, clock.now().date())
+    folder = path or paths.folder("rules")
+    try:
+        ruleset = load(folder)
+    except RuleFileErrors as unreadable:
+        if form == "text":
+            click.echo(str(unreadable), err=True)
+        else:
+            found = [checks.Finding(error.place, True, "readable", error.message) for error in unreadable.errors]
+            click.echo(checks.as_json(None, found))
+        sys.exit(1)
+    found = checks.run(ruleset, clock.now().date(), read_texts(folder))
+    errors = sum(finding.error for finding in found)
+    if form == "json":
+        click.echo(checks.as_json(ruleset, found))
+        sys.exit(1 if errors else 0)
     for finding in found:
         click.echo(str(finding))
-    errors = sum(finding.error for finding in found)
     cases = sum(len(rule.cases) for rule in ruleset.rules)
     words = "no errors" if not errors else f"{errors} error{'s' * (errors != 1)}"
     warnings = len(found) - errors
     click.echo(f"{len(ruleset.rules)} rules, {cases} cases: {words}, {warnings} warning{'s' * (warnings != 1)}")
     click.echo(ruleset.hash)
     sys.exit(1 if errors else 0)
+
+
+@rules.command("schema")
+@click.option("--rules", "rules_path", type=_path, help="Folder of the rule files; the shipped ones when left out.")
+def rules_schema(rules_path: Path | None) -> None:
+    """Print a JSON Schema of rule files, with the symptoms, therapies and sources of these rules.
+
+    An editor that is given it completes and checks rule files while somebody types.
+
+    \b
+    Example:  triage rules schema > rules.schema.json
+    """
+    import json
+
+    from triage.rules.schema import schema
+
+    click.echo(json.dumps(schema(_ruleset(rules_path)), indent=2, ensure_ascii=False))
+
+
+@rules.command("boundaries")
+@click.argument("rule_id")
+@click.option("--rules", "rules_path", type=_path, help="Folder of the rule files; the shipped ones when left out.")
+def rules_boundaries(rule_id: str, rules_path: Path | None) -> None:
+    """Print entries just below, at and just above each threshold of a rule, and what all rules make of them.
+
+    \b
+    Example:  triage rules boundaries crs-fever
+    """
+    from triage.rules.boundaries import boundaries
+
+    ruleset = _ruleset(rules_path)
+    for one in boundaries(_rule(ruleset, rule_id), ruleset):
+        click.echo(one.text)
+
+
+@rules.command("near")
+@click.argument("report", type=click.File("rb"))
+@click.option("--rules", "rules_path", type=_path, help="Folder of the rule files; the shipped ones when left out.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="Lines for people, or JSON for machines.",
+)
+def rules_near(report: BinaryIO, rules_path: Path | None, form: str) -> None:
+    """Show which single other answer would have changed the urgency of a report. For teaching and review.
+
+    REPORT is a file of reports as JSON Lines, or - for standard input: the last is judged, those before it are its
+    history. Never shown to patients: what they did not answer is no advice on what to answer.
+
+    \b
+    Exit code 0: shown. 2: "line N: …" for each line that is no report.
+    Example:  triage rules near report.json
+    """
+    import json
+
+    from triage.rules.batch import BadLine, read_lines
+    from triage.rules.near import near
+    from triage.rules.report import BadReport, from_data
+
+    ruleset = _ruleset(rules_path)
+    reports, bad = [], []
+    for line, data in read_lines(report):
+        try:
+            if isinstance(data, BadLine):
+                bad.append(data)
+            else:
+                reports.append(from_data(data, ruleset.catalogue))
+        except BadReport as problems:
+            bad.extend(BadLine(line, str(problem)) for problem in problems.problems)
+    if bad or not reports:
+        click.echo("\n".join(map(str, bad)) or "there is no report in this file", err=True)
+        sys.exit(2)
+    found = near(reports[-1], ruleset, reports[:-1])
+    if form == "json":
+        click.echo(json.dumps(found.to_data(), indent=2, ensure_ascii=False))
+    else:
+        click.echo(f"As reported: {found.urgency.code}")
+        for one in found.changes:
+            click.echo(f"  {one.text}: {one.urgency.code}")
+        if not found.changes:
+            click.echo("  No single other answer would have changed it.")
 
 
 @rules.command("test")
@@ -160,13 +266,9 @@ def rules_explain(rule_id: str, rules_path: Path | None) -> None:
     Example:  triage rules explain crs-fever
     """
     from triage.rules import wording
-    from triage.rules.report import nearest
 
     ruleset = _ruleset(rules_path)
-    rule = ruleset.by_id.get(rule_id)
-    if rule is None:
-        raise click.ClickException(f'there is no rule "{rule_id}"{nearest(rule_id, ruleset.by_id)}')
-    click.echo("\n".join(wording.rule_sentences(rule, ruleset)))
+    click.echo("\n".join(wording.rule_sentences(_rule(ruleset, rule_id), ruleset)))
 
 
 @rules.command("replay")
@@ -313,6 +415,16 @@ def _ruleset(path: Path | None) -> Ruleset:
         count = len(errors.errors)
         click.echo(f"{count} error{'s' * (count != 1)} in the rule files", err=True)
         sys.exit(1)
+
+
+def _rule(ruleset: Ruleset, rule_id: str) -> Rule:
+    """The rule of that id; the command ends where there is none."""
+    from triage.rules.report import nearest
+
+    rule = ruleset.by_id.get(rule_id)
+    if rule is None:
+        raise click.ClickException(f'there is no rule "{rule_id}"{nearest(rule_id, ruleset.by_id)}')
+    return rule
 
 
 def _utc(day: datetime | None) -> datetime | None:

@@ -34,7 +34,7 @@ from triage.care_team import views as care_team
 from triage.database import db
 from triage.models import Person, Role
 from triage.reports import views as reports
-from triage.rules.loading import RuleFileErrors, load, read_folder
+from triage.rules.loading import RuleFileErrors, load, read_folder, read_texts
 from triage.rules.report import celsius_to_fahrenheit
 from triage.rules.wording import number
 from triage.ruleset_editor import versions
@@ -147,7 +147,7 @@ def _rules(folder: str) -> versions.Started:
 def _loaded(folder: str, stamp: object) -> versions.Started:
     """Reading all files takes a while; tests make an application each."""
     try:
-        return versions.Started(load(Path(folder)), read_folder(Path(folder)))
+        return versions.Started(load(Path(folder)), read_folder(Path(folder)), read_texts(Path(folder)))
     except RuleFileErrors as errors:
         raise CannotStart(f"The rule files cannot be used:\n{errors}") from None
 

@@ -93,8 +93,7 @@ def run(ruleset: Ruleset, progress: Callable[[str], None] = lambda rule: None) -
             if _fires(rule, one, ruleset) is not case.fires:
                 expected = "fire" if case.fires else "stay quiet"
                 failed.append(FailedCase(rule.id, case.place, expected, judge(one, ruleset).fired, case.name))
-        for place, text in _undecided(rule, [one for _, one in examples], ruleset):
-            undecided.append(UndecidedCondition(rule.id, place, text))
+        undecided.extend(undecided_of(rule, ruleset))
     return CasesResult(sum(len(rule.cases) for rule in ruleset.rules), tuple(failed), tuple(undecided))
 
 
@@ -126,6 +125,12 @@ def _fires(rule: Rule, one: Example, ruleset: Ruleset) -> bool:
 # --- which conditions no case decides
 
 _TRUE, _FALSE = c.All(()), c.AtLeast(1, ())
+
+
+def undecided_of(rule: Rule, ruleset: Ruleset) -> list[UndecidedCondition]:
+    """The parts of one rule that none of its examples decides."""
+    examples = [example(case, ruleset.catalogue) for case in rule.cases]
+    return [UndecidedCondition(rule.id, place, text) for place, text in _undecided(rule, examples, ruleset)]
 
 
 def _undecided(rule: Rule, examples: list[Example], ruleset: Ruleset) -> Iterator[tuple[Place, str]]:

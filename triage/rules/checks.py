@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from triage.rules import conditions as c
+from triage.rules.cases import undecided_of
 from triage.rules.catalogue import Symptom
 from triage.rules.engine import Verdict, evaluate
+from triage.rules.implication import never, overlap, pointless_beside, windows
 from triage.rules.report import Report
 from triage.rules.ruleset import Place, Rule, Ruleset
 
@@ -30,16 +34,154 @@ class Finding:
         return f"{self.place}: {'' if self.error else 'warning: '}{self.message}"
 
 
-def run(ruleset: Ruleset, today: date) -> list[Finding]:
-    """Everything that the checks find, errors first. `today` decides which sources are due for another reading."""
+FORM_ASKS = ("temperature", "fever_reducer_taken", "on_steroids", "silence")
+"""What the patient's form can express beside the symptoms of the catalogue (a test compares it with the form)."""
+
+
+def run(ruleset: Ruleset, today: date, texts: Mapping[str, str] | None = None) -> list[Finding]:
+    """Everything that the checks find, errors first. `today` decides which sources are due for another reading;
+    `texts` are the stored texts of sources, by key."""
     found = [
         *fires_on_nothing(ruleset),
+        *never_fires(ruleset),
+        *concerns_no_day(ruleset),
+        *pointless(ruleset),
+        *overlapping_windows(ruleset),
         *without_cases(ruleset),
+        *undecided_conditions(ruleset),
         *unreached_signs(ruleset),
+        *signs_nobody_can_report(ruleset),
         *unused_symptoms(ruleset),
+        *quotes_not_found(ruleset, texts or {}),
         *old_sources(ruleset, today),
     ]
     return sorted(found, key=lambda f: (not f.error, f.place.file, f.place.line, f.message))
+
+
+def as_json(ruleset: Ruleset | None, found: list[Finding]) -> str:
+    """The findings for editors and other programs."""
+    listed = [
+        {
+            "file": one.place.file,
+            "line": one.place.line,
+            "column": one.place.column,
+            "level": "error" if one.error else "warning",
+            "check": one.check,
+            "message": one.message,
+        }
+        for one in found
+    ]
+    return json.dumps({"ruleset": ruleset.hash if ruleset else None, "findings": listed}, ensure_ascii=False, indent=2)
+
+
+def never_fires(ruleset: Ruleset) -> Iterator[Finding]:
+    """A rule whose parts exclude each other looks like a safety net and is none."""
+    for rule in ruleset.rules:
+        if isinstance(rule.when, c.Together):
+            signs = _signs_counted(ruleset, rule.when)
+            if len(signs) < rule.when.count:
+                message = (
+                    f"{rule.id} can never fire: rules of urgency “{rule.when.of.code}” name {len(signs)} signs only"
+                )
+                yield Finding(rule.place, True, "never-fires", message)
+        elif never(rule.when):
+            yield Finding(rule.place, True, "never-fires", f"{rule.id} can never fire: its parts exclude each other")
+
+
+def _signs_counted(ruleset: Ruleset, when: c.Together) -> set[str]:
+    """The signs that can make rules of that urgency fire; "any" counts as every symptom."""
+    signs: set[str] = set()
+    for rule in ruleset.single_rules:
+        if rule.urgency is when.of:
+            named = {sign for leaf in c.leaves(rule.when) for sign in _signs(leaf)}
+            signs |= set(ruleset.catalogue.symptoms) if c.ANY_SYMPTOM in named else named
+    return signs
+
+
+def concerns_no_day(ruleset: Ruleset) -> Iterator[Finding]:
+    """A rule for the early window of a therapy that has none concerns nobody whose therapy is known."""
+    for rule in ruleset.rules:
+        if not rule.applies_to.early:
+            continue
+        empty = [code for code, span in windows(rule.applies_to, ruleset.catalogue).items() if span is None]
+        if rule.applies_to.therapies is not None and empty:
+            nobody = len(empty) == len(rule.applies_to.therapies)
+            names = " and ".join(empty)
+            message = (
+                f"{rule.id} asks for the early window of {names}, which {'has' if len(empty) == 1 else 'have'} none"
+            )
+            yield Finding(rule.place, nobody, "empty-window", message)
+
+
+def pointless(ruleset: Ruleset) -> Iterator[Finding]:
+    """A rule beside which another of the same or a higher urgency always fires too changes nothing but the words."""
+    for number, rule in enumerate(ruleset.rules):
+        for place, other in enumerate(ruleset.rules):
+            if rule is other or not pointless_beside(rule, other, ruleset.catalogue):
+                continue
+            if place > number and pointless_beside(other, rule, ruleset.catalogue):
+                continue  # each makes the other pointless: said once, at the second
+            message = f"{rule.id} is pointless: whenever it fires, {other.id} fires too, {other.urgency.code} as well"
+            if other.urgency > rule.urgency:
+                message = f"{rule.id} is pointless: whenever it fires, {other.id} fires too and is {other.urgency.code}"
+            yield Finding(rule.place, False, "pointless", message)
+            break
+
+
+def overlapping_windows(ruleset: Ruleset) -> Iterator[Finding]:
+    """Two rules that ask for the same on some of the same days, at two urgencies: one of them is out of date."""
+    for number, rule in enumerate(ruleset.rules):
+        for other in ruleset.rules[:number]:
+            if rule.when != other.when or rule.urgency is other.urgency:
+                continue
+            theirs = windows(other.applies_to, ruleset.catalogue)
+            shared = [
+                code
+                for code, span in windows(rule.applies_to, ruleset.catalogue).items()
+                if span is not None and (mine := theirs.get(code)) is not None and overlap(span, mine)
+            ]
+            if shared:
+                message = (
+                    f"{rule.id} and {other.id} ask for the same on overlapping days after {' and '.join(shared)}, "
+                    f"one {rule.urgency.code}, one {other.urgency.code}"
+                )
+                yield Finding(rule.place, False, "overlapping-windows", message)
+
+
+def undecided_conditions(ruleset: Ruleset) -> Iterator[Finding]:
+    """A part of a rule that no example decides could be wrong without anybody noticing."""
+    for rule in ruleset.rules:
+        for one in undecided_of(rule, ruleset):
+            yield Finding(one.place, False, "undecided-condition", f"{one.rule}: no example decides “{one.text}”")
+
+
+def signs_nobody_can_report(ruleset: Ruleset) -> Iterator[Finding]:
+    """A documented sign that no answer in the patient's form can express reaches no rule, whatever the rules say."""
+    for source in ruleset.sources.values():
+        for passage in source.passages.values():
+            for sign in passage.signs:
+                if sign not in ruleset.catalogue.symptoms and sign not in FORM_ASKS:
+                    message = f"the form does not ask for “{sign}”, which {source.key}/{passage.id} names"
+                    place = _place(ruleset, "passage", f"{source.key}/{passage.id}")
+                    yield Finding(place, False, "sign-not-asked", message)
+
+
+def quotes_not_found(ruleset: Ruleset, texts: Mapping[str, str]) -> Iterator[Finding]:
+    """A passage that calls itself a quote must stand, word for word, in the stored text of its source."""
+    for source in ruleset.sources.values():
+        if source.key not in texts:
+            continue
+        text = _words(texts[source.key])
+        for passage in source.passages.values():
+            if passage.form == "quote" and _words(passage.text) not in text:
+                message = f"this quote is not found in the stored text of {source.key} (texts/{source.key}.txt)"
+                place = _place(ruleset, "passage", f"{source.key}/{passage.id}")
+                yield Finding(place, True, "quote-not-found", message)
+
+
+def _words(text: str) -> str:
+    """The words alone: lists, line breaks and quotation marks are set differently everywhere."""
+    return " " + " ".join(re.findall(r"[^\W_]+", text.lower())) + " "
 
 
 def fires_on_nothing(ruleset: Ruleset) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -116,6 +117,17 @@ def read_folder(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text("utf-8-sig") for path in rule_files(folder)}
 
 
+def read_texts(folder: Path) -> dict[str, str]:
+    """The stored texts of sources, by key: `texts/KEY.txt` beside the rule files. One that is no text is left out."""
+    found = {}
+    for path in sorted((folder / "texts").glob("*.txt")):
+        try:
+            found[path.stem] = path.read_text("utf-8-sig")
+        except (OSError, UnicodeDecodeError):
+            continue
+    return found
+
+
 def rule_files(folder: Path) -> list[Path]:
     """The files of a folder that are read, in the order of their names."""
     return sorted(path for path in folder.glob("*.yaml") if not path.name.startswith("."))
@@ -124,8 +136,21 @@ def rule_files(folder: Path) -> list[Path]:
 def load_texts(files: Mapping[str, str]) -> Ruleset:
     """The ruleset of those texts, by file name. Raises RuleFileErrors."""
     loader = _Loader()
-    trees = {name: read_tree(name, text, loader.add) for name, text in files.items()}
+    trees = {}
+    for name, text in files.items():
+        trees[name], mistakes = _tree(name, text)
+        for place, message in mistakes:
+            loader.add(place, message)
     return loader.ruleset(trees, os.path.dirname(next(iter(trees), "")))
+
+
+@lru_cache(maxsize=32)
+def _tree(name: str, text: str) -> tuple[Tree, tuple[tuple[Place, str], ...]]:
+    """The tree and its mistakes. While somebody edits one file of many, the others are read once; nobody changes a
+    tree."""
+    mistakes: list[tuple[Place, str]] = []
+    tree = read_tree(name, text, lambda place, message: mistakes.append((place, message)))
+    return tree, tuple(mistakes)
 
 
 def from_document(document: str) -> Ruleset:

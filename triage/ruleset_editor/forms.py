@@ -90,7 +90,6 @@ def _inner(key: str, data: Mapping[str, Any], way: Loc, catalogue: Catalogue) ->
         ("thinking_check", "at_most"): (WHOLE, "Thinking check: at most, of 10 points"),
         ("thinking_check", "below_baseline"): (WHOLE, "Thinking check: points below the person's own baseline"),
         ("worse", "by"): (WHOLE, f"{about}: levels worse"),
-        ("worse", "lowest_in"): (SPAN, f"{about}: worse than the lowest answer of the last"),
         ("persists", "at_least"): (SEVERITY, f"{about}: at least"),
         ("persists", "reports"): (WHOLE, f"{about}: in how many reports running"),
         ("persists", "for"): (SPAN, f"{about}: for at least"),
@@ -101,6 +100,9 @@ def _inner(key: str, data: Mapping[str, Any], way: Loc, catalogue: Catalogue) ->
         if (key, inner) in known:
             kind, label = known[key, inner]
             yield Knob((*way, inner), kind, label, str(value))
+        elif key == "worse" and isinstance(value, Mapping):
+            span = str(value.get("lowest_in", ""))
+            yield Knob((*way, inner, "lowest_in"), SPAN, f"{about}: worse than the lowest answer of the last", span)
         elif key == "measured" and isinstance(value, Mapping):
             for side, limit in value.items():
                 yield Knob((*way, inner, side), NUMBER, f"{name}: {side.replace('_', ' ')}", _plain(limit), unit)

@@ -283,12 +283,20 @@ def _checked(files: tuple[tuple[str, str], ...], today: date) -> Checked:
         ruleset = load_texts(dict(files))
     except RuleFileErrors as errors:
         return Checked(None, tuple(Problem(error.place, error.message, True) for error in errors.errors))
-    problems = [Problem(found.place, found.message, found.error) for found in checks.run(ruleset, today)]
+    problems = [
+        Problem(found.place, found.message, found.error)
+        for found in checks.run(ruleset, today, versions.started().texts)
+    ]
     ran = cases.run(ruleset)
     problems += [Problem(one.place, str(one).partition(": ")[2], True) for one in ran.failed]
-    problems += [Problem(one.place, str(one).partition(": ")[2], False) for one in ran.undecided]
     problems.sort(key=lambda problem: (not problem.error, problem.place.file, problem.place.line))
     return Checked(ruleset, tuple(problems), ran)
+
+
+def new_warnings(checked: Checked, active: Mapping[str, str], today: date) -> list[Problem]:
+    """The warnings that the active files do not have already: those that a proposal has to give a reason for."""
+    before = {(one.place.file, one.message) for one in check(active, today).warnings}
+    return [one for one in checked.warnings if (one.place.file, one.message) not in before]
 
 
 def replay_on_past(
@@ -368,7 +376,8 @@ def propose(session: Session, person: Person, change: Change, at: datetime) -> R
     active = versions.latest(session)
     if active is not None and active.number != base:
         raise Overtaken(active.number)
-    problems = list(_against(checked, change))
+    warnings = new_warnings(checked, active.files, at.date()) if active else []
+    problems = list(_against(checked, warnings, change))
     if active is not None and files == active.files:
         problems.append("Nothing was changed: the files are those of the active version.")
     if checked.ruleset is None or active is None:
@@ -393,7 +402,7 @@ def propose(session: Session, person: Person, change: Change, at: datetime) -> R
             reason=change.reason.strip(),
             replay=effect.to_data(),
             signed={one.id: str(person.id) for one in effect.to_sign},
-            accepted={str(problem): change.accepted[str(problem)].strip() for problem in checked.warnings},
+            accepted={str(problem): change.accepted[str(problem)].strip() for problem in warnings},
             confirmed=entries,
             proposed_by_id=person.id,
             proposed_at=at,
@@ -407,11 +416,11 @@ def propose(session: Session, person: Person, change: Change, at: datetime) -> R
     return proposal
 
 
-def _against(checked: Checked, change: Change) -> Iterator[str]:
+def _against(checked: Checked, warnings: Iterable[Problem], change: Change) -> Iterator[str]:
     if len(change.reason.strip()) < LEAST_REASON:
         yield f"Say why, in at least {LEAST_REASON} characters."
     yield from (f"Mend this first: {problem}" for problem in checked.errors)
-    for problem in checked.warnings:
+    for problem in warnings:
         if not change.accepted.get(str(problem), "").strip():
             yield f"Say why this warning is accepted: {problem}"
 

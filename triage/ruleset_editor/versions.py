@@ -8,7 +8,7 @@ activated, the files with which the server was started judge.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -40,6 +40,8 @@ class Started:
     ruleset: Ruleset
     files: Mapping[str, str]
     """Text by file name."""
+    texts: Mapping[str, str] = field(default_factory=dict)
+    """The stored texts of sources, by key: what quotes are compared with."""
 
 
 def started() -> Started:

@@ -304,7 +304,9 @@ def propose() -> ResponseReturnValue:
     if checked.ruleset is None or checked.errors:
         flash("The draft has mistakes; mend them first, then propose it.")
         return redirect(url_for("ruleset_editor.draft"))
-    accepted = {str(one): request.form.get(f"accepted-{n}", "") for n, one in enumerate(checked.warnings)}
+    latest = versions.latest(db.session)
+    warnings = services.new_warnings(checked, latest.files if latest else versions.started().files, at.date())
+    accepted = {str(one): request.form.get(f"accepted-{n}", "") for n, one in enumerate(warnings)}
     if form.validate_on_submit():
         change = services.Change(
             form.reason.data or "", request.form.getlist("signed"), accepted, request.form.getlist("confirmed")
@@ -328,7 +330,7 @@ def propose() -> ResponseReturnValue:
     page = render_template(
         "rules/propose.html",
         form=form,
-        checked=checked,
+        warnings=warnings,
         accepted=accepted,
         signed=request.form.getlist("signed"),
         difference=_difference(work.files, checked, base),
