@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from triage.rules import wording
 from triage.rules.assessment import Assessment, Fact, FiredRule, Undecided, highest
@@ -67,21 +69,66 @@ class Finding:
 QUIET = Finding(Verdict.QUIET)
 
 
-@dataclass(frozen=True)
 class _View:
-    """What a rule may look at: the judged report, the earlier ones (latest first), and how long it has been silent."""
+    """What a rule may look at: the judged report, the earlier ones, and how long it has been silent."""
 
-    catalogue: Catalogue
-    report: Report
-    earlier: tuple[Report, ...]
-    silent: timedelta | None = None
+    def __init__(
+        self, catalogue: Catalogue, report: Report, history: Sequence[Report], silent: timedelta | None = None
+    ) -> None:
+        self.catalogue = catalogue
+        self.report = report
+        self.silent = silent
+        self._history = history
+
+    @cached_property
+    def earlier(self) -> tuple[Report, ...]:
+        """The earlier reports, latest first; put in order only when a rule asks for them."""
+        return _latest_first(self._history)
+
+
+Ask = Callable[[_View], Finding]
+"""A condition made ready to be asked."""
+
+
+class Prepared(NamedTuple):
+    """What is worked out once for a ruleset: its rules by kind, each with the question it asks."""
+
+    single: tuple[tuple[Rule, Ask], ...]
+    silence: tuple[tuple[Rule, Ask], ...]
+    together: tuple[Rule, ...]
+    sentence: Callable[[Fact], str]
+
+
+def prepare(ruleset: Ruleset) -> Prepared:
+    """The rules made ready; `Ruleset.prepared` keeps it."""
+    return Prepared(
+        tuple((rule, _rule(rule)) for rule in ruleset.single_rules),
+        tuple((rule, _rule(rule)) for rule in ruleset.silence_rules),
+        ruleset.together_rules,
+        _Sentences(ruleset.catalogue),
+    )
+
+
+class _Sentences:
+    """Facts in words. The same few come again and again, so those that name no moment are kept."""
+
+    def __init__(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self._kept = lru_cache(maxsize=4096)(self._make)
+
+    def __call__(self, fact: Fact) -> str:
+        return self._kept(fact) if fact.at is None and fact.earlier_at is None else self._make(fact)
+
+    def _make(self, fact: Fact) -> str:
+        return wording.fact_sentence(fact, self._catalogue)
 
 
 def assess(ruleset: Ruleset, report: Report, history: Sequence[Report] = ()) -> Assessment:
     """The judgment of `report`. `history` holds the patient's earlier reports in any order; the 12 latest count."""
-    view = _View(ruleset.catalogue, report, _latest_first(history))
-    rules = ruleset.single_rules
-    return _judge(ruleset, view, [rules[number] for number in ruleset.triggers.woken(report)], ruleset.together_rules)
+    view = _View(ruleset.catalogue, report, history)
+    prepared = ruleset.prepared
+    single = prepared.single
+    return _judge(ruleset, view, [single[number] for number in ruleset.triggers.woken(report)], prepared.together)
 
 
 def assess_silence(ruleset: Ruleset, last: Report, silent: timedelta, history: Sequence[Report] = ()) -> Assessment:
@@ -89,15 +136,15 @@ def assess_silence(ruleset: Ruleset, last: Report, silent: timedelta, history: S
 
     `last` is the last report (or an empty one) with today's therapy and day.
     """
-    view = _View(ruleset.catalogue, last, _latest_first(history), silent)
-    return _judge(ruleset, view, ruleset.silence_rules)
+    view = _View(ruleset.catalogue, last, history, silent)
+    return _judge(ruleset, view, ruleset.prepared.silence)
 
 
 def evaluate(
     rule: Rule, report: Report, history: Sequence[Report], catalogue: Catalogue, silent: timedelta | None = None
 ) -> Finding:
     """What one rule says, its therapies and days included. A `together` rule is quiet here: it needs the others."""
-    return _evaluate(rule, _View(catalogue, report, _latest_first(history), silent))
+    return QUIET if isinstance(rule.when, Together) else _rule(rule)(_View(catalogue, report, history, silent))
 
 
 def applies(applies_to: AppliesTo, report: Report, catalogue: Catalogue) -> bool:
@@ -115,34 +162,51 @@ def applies(applies_to: AppliesTo, report: Report, catalogue: Catalogue) -> bool
     return window is None or day is None or window.contains(day)
 
 
-def _judge(ruleset: Ruleset, view: _View, rules: Iterable[Rule], together: Iterable[Rule] = ()) -> Assessment:
+def _judge(
+    ruleset: Ruleset, view: _View, rules: Iterable[tuple[Rule, Ask]], together: Iterable[Rule] = ()
+) -> Assessment:
     fired: list[FiredRule] = []
     undecided: list[Undecided] = []
-    for rule in rules:
+    sentence = ruleset.prepared.sentence
+    for rule, ask in rules:
         try:
-            _sort_in(rule, _evaluate(rule, view), view, fired, undecided)
+            finding = ask(view)
+            if finding is not QUIET:
+                _sort_in(rule, finding, view, sentence, fired, undecided)
         except Exception:  # a rule that fails must not silence the others, nor go unseen
             fired.append(_failed(rule))
-    singles = tuple(fired), tuple(undecided)
-    for rule in together:
-        try:
-            _sort_in(rule, _evaluate_together(rule, view, *singles), view, fired, undecided)
-        except Exception:
-            fired.append(_failed(rule))
-    urgency = highest(fired)
-    if any(rule.urgency >= Urgency.URGENT for rule in undecided):
+    if together:
+        singles = tuple(fired), tuple(undecided)
+        for rule in together:
+            try:
+                _sort_in(rule, _evaluate_together(rule, view, *singles), view, sentence, fired, undecided)
+            except Exception:
+                fired.append(_failed(rule))
+    urgency = highest(fired) if fired else Urgency.ROUTINE
+    if undecided and any(rule.urgency >= Urgency.URGENT for rule in undecided):
         urgency = max(urgency, Urgency.SOON)
     return Assessment(
         patient=view.report.patient,
         reported_at=view.report.reported_at,
         urgency=urgency,
         ruleset=ruleset.hash,
-        fired=tuple(sorted(fired, key=lambda rule: (-rule.urgency, rule.rule))),
-        undecided=tuple(sorted(undecided, key=lambda rule: (-rule.urgency, rule.rule))),
+        fired=tuple(sorted(fired, key=_most_urgent_first)),
+        undecided=tuple(sorted(undecided, key=_most_urgent_first)),
     )
 
 
-def _sort_in(rule: Rule, finding: Finding, view: _View, fired: list[FiredRule], undecided: list[Undecided]) -> None:
+def _most_urgent_first(rule: FiredRule | Undecided) -> tuple[int, str]:
+    return -rule.urgency, rule.rule
+
+
+def _sort_in(
+    rule: Rule,
+    finding: Finding,
+    view: _View,
+    sentence: Callable[[Fact], str],
+    fired: list[FiredRule],
+    undecided: list[Undecided],
+) -> None:
     if finding.verdict is Verdict.FIRES:
         fired.append(
             FiredRule(
@@ -150,7 +214,7 @@ def _sort_in(rule: Rule, finding: Finding, view: _View, fired: list[FiredRule], 
                 urgency=rule.urgency,
                 title=rule.title,
                 facts=finding.facts,
-                because=tuple(wording.fact_sentence(fact, view.catalogue) for fact in finding.facts),
+                because=tuple(map(sentence, finding.facts)),
                 source=rule.source,
                 advice=rule.advice,
             )
@@ -170,12 +234,6 @@ def _failed(rule: Rule) -> FiredRule:
         source=rule.source,
         failed=True,
     )
-
-
-def _evaluate(rule: Rule, view: _View) -> Finding:
-    if isinstance(rule.when, Together) or not applies(rule.applies_to, view.report, view.catalogue):
-        return QUIET
-    return _condition(rule.when, view)
 
 
 def _evaluate_together(rule: Rule, view: _View, fired: Iterable[FiredRule], undecided: Iterable[Undecided]) -> Finding:
@@ -222,70 +280,120 @@ def _time(report: Report) -> datetime:
 # --- conditions ------------------------------------------------------------------------------------------------------
 
 
-def _condition(condition: Condition, view: _View) -> Finding:
+def _rule(rule: Rule) -> Ask:
+    """What the rule asks, its therapies and days included."""
+    applies_to, ask = rule.applies_to, _ready(rule.when)
+    if applies_to == AppliesTo():
+        return ask
+    return lambda view: ask(view) if applies(applies_to, view.report, view.catalogue) else QUIET
+
+
+def _ready(condition: Condition) -> Ask:
+    """The condition made ready to be asked of many reports."""
     match condition:
         case All(of=parts):
-            return _at_least(len(parts), parts, view)
+            return _at_least(len(parts), [_ready(part) for part in parts])
         case Any(of=parts):
-            return _at_least(1, parts, view)
+            return _at_least(1, [_ready(part) for part in parts])
         case AtLeast(count=count, of=parts):
-            return _at_least(count, parts, view)
+            return _at_least(count, [_ready(part) for part in parts])
+        case SymptomAtLeast() | SymptomPresent() if condition.symptom != ANY_SYMPTOM:
+            return _one_answer(condition)
         case SymptomAtLeast() | SymptomPresent() | Worse() | Persists() | New():
-            return _symptom(condition, view)
+            return lambda view: _symptom(condition, view)
         case TemperatureAtLeast():
-            return _temperature_at_least(condition, view)
+            return lambda view: _temperature_at_least(condition, view)
         case TemperatureAtMost(celsius=limit):
-            return _number("temperature", view.report.temperature_c, "at_most", limit)
+            return lambda view: _number("temperature", view.report.temperature_c, "at_most", limit)
         case TemperatureNotMeasured():
-            if isinstance(view.report.temperature_c, Decimal):
-                return QUIET
-            return _fires(Fact("temperature", "not measured", "not_measured"))
+            return _temperature_not_measured
         case MeasuredAtLeast(quantity=quantity, value=limit):
-            return _number(quantity, view.report.measured.get(quantity), "at_least", limit)
+            return lambda view: _number(quantity, view.report.measured.get(quantity), "at_least", limit)
         case MeasuredAtMost(quantity=quantity, value=limit):
-            return _number(quantity, view.report.measured.get(quantity), "at_most", limit)
+            return lambda view: _number(quantity, view.report.measured.get(quantity), "at_most", limit)
         case OnSteroids():
-            return _yes("on_steroids", view.report.on_steroids)
+            return lambda view: _yes("on_steroids", view.report.on_steroids)
         case FeverReducerTaken():
-            return _yes("fever_reducer_taken", view.report.fever_reducer_taken)
+            return lambda view: _yes("fever_reducer_taken", view.report.fever_reducer_taken)
         case ThinkingCheckAtMost() | ThinkingCheckBelowBaseline() | ThinkingCheckAbandoned():
-            return _thinking_check(condition, view.report)
+            return lambda view: _thinking_check(condition, view.report)
         case SilentFor(span=span):
-            if view.silent is None or view.silent < span:
-                return QUIET
-            return _fires(Fact("silence", wording.hours(view.silent), "silent_for", wording.hours(span)))
+            return lambda view: _silent_for(span, view.silent)
         case Together():
-            raise ValueError("a together condition stands only as the whole condition of a rule")
+            return _misplaced
 
 
 def _fires(*facts: Fact) -> Finding:
     return Finding(Verdict.FIRES, facts)
 
 
-def _at_least(count: int, parts: Sequence[Condition], view: _View) -> Finding:
+def _misplaced(view: _View) -> Finding:
+    raise ValueError("a together condition stands only as the whole condition of a rule")
+
+
+def _silent_for(span: timedelta, silent: timedelta | None) -> Finding:
+    if silent is None or silent < span:
+        return QUIET
+    return _fires(Fact("silence", wording.hours(silent), "silent_for", wording.hours(span)))
+
+
+def _temperature_not_measured(view: _View) -> Finding:
+    if isinstance(view.report.temperature_c, Decimal):
+        return QUIET
+    return _fires(Fact("temperature", "not measured", "not_measured"))
+
+
+def _at_least(count: int, parts: Sequence[Ask]) -> Ask:
     """Fires when `count` parts fire, with the facts of all that do; undecided while the undecided ones could tip it."""
-    findings = [_condition(part, view) for part in parts]
-    firing = [finding for finding in findings if finding.verdict is Verdict.FIRES]
-    undecided = [finding for finding in findings if finding.verdict is Verdict.UNDECIDED]
-    if len(firing) >= count:
-        return _fires(*dict.fromkeys(fact for finding in firing for fact in finding.facts))
-    if len(firing) + len(undecided) >= count:
+
+    def ask(view: _View) -> Finding:
+        findings = [finding for part in parts if (finding := part(view)) is not QUIET]
+        if len(findings) < count:
+            return QUIET
+        firing = [finding for finding in findings if finding.verdict is Verdict.FIRES]
+        if len(firing) >= count:
+            if len(firing) == 1 and len(firing[0].facts) == 1:
+                return firing[0]
+            return _fires(*dict.fromkeys(fact for finding in firing for fact in finding.facts))
+        undecided = [finding for finding in findings if finding.verdict is Verdict.UNDECIDED]
         subjects = dict.fromkeys(subject for finding in undecided for subject in finding.unknown)
         return Finding(Verdict.UNDECIDED, unknown=tuple(subjects))
-    return QUIET
+
+    return ask
+
+
+def _one_answer(condition: SymptomAtLeast | SymptomPresent) -> Ask:
+    """For a condition that one answer decides: what each answer means is worked out once."""
+    code = condition.symptom
+    kept: dict[type, dict[Answer, Finding]] = {Severity: {}, Presence: {}, Unknown: {}}
+
+    def ask(view: _View) -> Finding:
+        answer = view.report.symptoms.get(code)
+        if not answer:
+            return QUIET  # not asked, none or no
+        of_its_kind = kept[type(answer)]
+        finding = of_its_kind.get(answer)
+        if finding is None:
+            finding = of_its_kind[answer] = _symptom(condition, view)
+        return finding
+
+    return ask
 
 
 def _symptom(condition: SymptomAtLeast | SymptomPresent | Worse | Persists | New, view: _View) -> Finding:
-    """The same question for one symptom, or for each that the report answers; not asked is quiet."""
+    """The same question for one symptom, or for each that the report answers. Every question asks for something that is
+    there, so "none", "no" and not asked are quiet."""
+    answers = view.report.symptoms
+    codes: Iterable[str] = (condition.symptom,)
     if condition.symptom == ANY_SYMPTOM:
-        codes = [code for code in view.catalogue.symptoms if code in view.report.symptoms]
-    else:
-        codes = [condition.symptom] if condition.symptom in view.report.symptoms else []
+        codes = view.catalogue.symptoms
     question = _QUESTIONS[type(condition)]
     firing: list[Fact] = []
     unknown: list[str] = []
     for code in codes:
-        answer = view.report.symptoms[code]
+        answer = answers.get(code)
+        if not answer:
+            continue
         if isinstance(answer, Unknown):
             # Undecided only if the worst possible answer would fire.
             if question(condition, code, view.catalogue.symptoms[code].worst, view):

@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from triage.rules.catalogue import Catalogue, Window
 from triage.rules.conditions import Condition, SilentFor, Together, leaves
 from triage.rules.triggers import Triggers, index
 from triage.rules.urgency import Urgency
+
+if TYPE_CHECKING:
+    from triage.rules.engine import Prepared
 
 JUDGMENT = "judgment"
 """In place of a source: the rule stands on reasoning that a site's clinicians are asked to approve."""
@@ -156,6 +159,13 @@ class Ruleset:
     def triggers(self) -> Triggers:
         """Which of `single_rules` a report can wake."""
         return index(rule.when for rule in self.single_rules)
+
+    @cached_property
+    def prepared(self) -> Prepared:
+        """The rules as the engine asks them."""
+        from triage.rules.engine import prepare  # here, since the engine reads this module first
+
+        return prepare(self)
 
     def passage(self, citation: Citation) -> Passage | None:
         """The passage a rule cites, or None for a judgment."""
