@@ -12,11 +12,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
 from functools import cached_property, lru_cache
+from operator import attrgetter
 from typing import NamedTuple
 
 from triage.rules import wording
 from triage.rules.assessment import Assessment, Fact, FiredRule, Undecided, highest
-from triage.rules.catalogue import THINKING_CHECK_FULL, Catalogue, Presence, Severity
+from triage.rules.catalogue import Catalogue, Presence, Severity
 from triage.rules.conditions import (
     ANY_SYMPTOM,
     All,
@@ -77,6 +78,7 @@ class _View:
     ) -> None:
         self.catalogue = catalogue
         self.report = report
+        self.complaints = report.complaints()
         self.silent = silent
         self._history = history
 
@@ -128,7 +130,8 @@ def assess(ruleset: Ruleset, report: Report, history: Sequence[Report] = ()) -> 
     view = _View(ruleset.catalogue, report, history)
     prepared = ruleset.prepared
     single = prepared.single
-    return _judge(ruleset, view, [single[number] for number in ruleset.triggers.woken(report)], prepared.together)
+    woken = ruleset.triggers.woken(report, view.complaints)
+    return _judge(ruleset, view, [single[number] for number in woken], prepared.together)
 
 
 def assess_silence(ruleset: Ruleset, last: Report, silent: timedelta, history: Sequence[Report] = ()) -> Assessment:
@@ -179,19 +182,21 @@ def _judge(
         singles = tuple(fired), tuple(undecided)
         for rule in together:
             try:
-                _sort_in(rule, _evaluate_together(rule, view, *singles), view, sentence, fired, undecided)
+                finding = _evaluate_together(rule, view, *singles)
+                if finding is not QUIET:
+                    _sort_in(rule, finding, view, sentence, fired, undecided)
             except Exception:
                 fired.append(_failed(rule))
-    urgency = highest(fired) if fired else Urgency.ROUTINE
-    if undecided and any(rule.urgency >= Urgency.URGENT for rule in undecided):
+    urgency = highest(fired)
+    if any(rule.urgency >= Urgency.URGENT for rule in undecided):
         urgency = max(urgency, Urgency.SOON)
     return Assessment(
         patient=view.report.patient,
         reported_at=view.report.reported_at,
         urgency=urgency,
         ruleset=ruleset.hash,
-        fired=tuple(sorted(fired, key=_most_urgent_first)),
-        undecided=tuple(sorted(undecided, key=_most_urgent_first)),
+        fired=tuple(sorted(fired, key=_most_urgent_first)) if fired else (),
+        undecided=tuple(sorted(undecided, key=_most_urgent_first)) if undecided else (),
     )
 
 
@@ -236,14 +241,14 @@ def _failed(rule: Rule) -> FiredRule:
     )
 
 
-def _evaluate_together(rule: Rule, view: _View, fired: Iterable[FiredRule], undecided: Iterable[Undecided]) -> Finding:
+def _evaluate_together(rule: Rule, view: _View, fired: Sequence[FiredRule], undecided: Sequence[Undecided]) -> Finding:
     """Fires when rules of the asked urgency fired on enough different signs.
 
     Signs are counted, not rules: two rules on the same symptom are one. A rule that needs two signs brings both.
     """
     together = rule.when
     assert isinstance(together, Together)  # noqa: S101 (only called for these)
-    if not applies(rule.applies_to, view.report, view.catalogue):
+    if (together.count > 0 and not fired and not undecided) or not applies(rule.applies_to, view.report, view.catalogue):
         return QUIET
     facts = [fact for other in fired if other.urgency is together.of for fact in other.facts if is_sign(fact)]
     signs = {fact.subject for fact in facts}
@@ -266,15 +271,10 @@ def _latest_first(history: Sequence[Report]) -> tuple[Report, ...]:
     dated = [report for report in history if report.reported_at is not None]
     if len({report.reported_at for report in dated}) < len(dated):
         dated.sort(key=lambda report: repr(to_data(report)), reverse=True)
-    dated.sort(key=_time, reverse=True)  # sorting keeps the order of equals
+    dated.sort(key=attrgetter("reported_at"), reverse=True)  # sorting keeps the order of equals
     if len(dated) < len(history):
         dated += [report for report in reversed(history) if report.reported_at is None]
     return tuple(dated[:HISTORY_LENGTH])
-
-
-def _time(report: Report) -> datetime:
-    assert report.reported_at is not None  # noqa: S101 (only called for dated reports)
-    return report.reported_at
 
 
 # --- conditions ------------------------------------------------------------------------------------------------------
@@ -368,9 +368,9 @@ def _one_answer(condition: SymptomAtLeast | SymptomPresent) -> Ask:
     kept: dict[type, dict[Answer, Finding]] = {Severity: {}, Presence: {}, Unknown: {}}
 
     def ask(view: _View) -> Finding:
-        answer = view.report.symptoms.get(code)
-        if not answer:
-            return QUIET  # not asked, none or no
+        answer = view.complaints.get(code)
+        if answer is None:
+            return QUIET
         of_its_kind = kept[type(answer)]
         finding = of_its_kind.get(answer)
         if finding is None:
@@ -383,17 +383,17 @@ def _one_answer(condition: SymptomAtLeast | SymptomPresent) -> Ask:
 def _symptom(condition: SymptomAtLeast | SymptomPresent | Worse | Persists | New, view: _View) -> Finding:
     """The same question for one symptom, or for each that the report answers. Every question asks for something that is
     there, so "none", "no" and not asked are quiet."""
-    answers = view.report.symptoms
-    codes: Iterable[str] = (condition.symptom,)
+    complaints = view.complaints
     if condition.symptom == ANY_SYMPTOM:
-        codes = view.catalogue.symptoms
+        places = view.catalogue.places
+        codes = sorted(complaints.keys() & places.keys(), key=places.__getitem__)
+    else:
+        codes = [condition.symptom] if condition.symptom in complaints else []
     question = _QUESTIONS[type(condition)]
     firing: list[Fact] = []
     unknown: list[str] = []
     for code in codes:
-        answer = answers.get(code)
-        if not answer:
-            continue
+        answer = complaints[code]
         if isinstance(answer, Unknown):
             # Undecided only if the worst possible answer would fire.
             if question(condition, code, view.catalogue.symptoms[code].worst, view):
@@ -427,6 +427,8 @@ def _is_present(condition: SymptomPresent, code: str, answer: Known, view: _View
 
 
 def _is_worse(condition: Worse, code: str, answer: Known, view: _View) -> list[Fact]:
+    if answer < condition.by:
+        return []  # no earlier answer is below "none"
     earlier = _answered(code, view)
     if condition.lowest_in is not None:
         recent = [pair for pair in earlier if _inside(view.report, pair[0], condition.lowest_in)]
@@ -559,7 +561,7 @@ def _thinking_check(
         if check.score > condition.points:
             return QUIET
         return _fires(Fact("thinking_check", str(check.score), "at_most", str(condition.points)))
-    baseline = THINKING_CHECK_FULL if report.thinking_check_baseline is None else report.thinking_check_baseline
+    baseline = report.baseline
     if baseline - check.score < condition.points:
         return QUIET
     return _fires(

@@ -93,6 +93,15 @@ class Report:
     measured: Mapping[str, Decimal | Unknown] = field(default_factory=lambda: MappingProxyType({}))
     note: str = ""
 
+    @property
+    def baseline(self) -> int:
+        """The person's own points in the thinking check; all of them where none are on file."""
+        return THINKING_CHECK_FULL if self.thinking_check_baseline is None else self.thinking_check_baseline
+
+    def complaints(self) -> dict[str, Answer]:
+        """The answers other than "none" and "no"; "unknown" is among them."""
+        return {code: answer for code, answer in self.symptoms.items() if answer}  # "none" and "no" are 0
+
 
 @dataclass(frozen=True)
 class DataProblem:

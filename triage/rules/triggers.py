@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 from triage.rules import conditions as c
 from triage.rules.catalogue import Severity
-from triage.rules.report import Report, Unknown
+from triage.rules.report import UNKNOWN, Answer, Report, Unknown
 
 _SYMPTOM, _UP, _DOWN, _OTHER = "symptom", "at least", "at most", "other"
-_NOT_MEASURED = "temperature not measured"
+_NOT_MEASURED, _NOT_FINISHED = "temperature not measured", "thinking check not finished"
+_SCORE, _LOST = "points of the thinking check", "points below the baseline"
 
 
 class Trigger(NamedTuple):
@@ -51,41 +52,51 @@ class Triggers:
     at_most: Mapping[str, Readings]
     other: Mapping[str, tuple[int, ...]]
 
-    def woken(self, report: Report) -> list[int]:
-        """Numbers of the rules that this report may make fire or leave undecided, in their order."""
+    def woken(self, report: Report, complaints: Mapping[str, Answer] | None = None) -> list[int]:
+        """Numbers of the rules that this report may make fire or leave undecided, in their order. Who has the report's
+        complaints at hand gives them along."""
         by_symptom, other = self.by_symptom, self.other
         woken = set(other.get(ALWAYS.subject, ()))
         worst = 0
-        for code, answer in report.symptoms.items():
-            if answer:  # "no" and "none" are 0; every other answer, "unknown" too, is true
-                # "yes" meets every level, and "unknown" may turn out to.
-                level = answer if type(answer) is Severity else Severity.VERY_SEVERE
-                worst = max(worst, level)
-                if code in by_symptom:
-                    woken.update(by_symptom[code][level])
+        for code, answer in (report.complaints() if complaints is None else complaints).items():
+            # "yes" meets every level, and "unknown" may turn out to.
+            level = answer if type(answer) is Severity else Severity.VERY_SEVERE
+            if level > worst:
+                worst = level
+            if code in by_symptom:
+                woken.update(by_symptom[code][level])
         if worst and c.ANY_SYMPTOM in by_symptom:
             woken.update(by_symptom[c.ANY_SYMPTOM][worst])
-        if report.temperature_c is not None:
-            self._reading("temperature", report.temperature_c, woken)
-        if not isinstance(report.temperature_c, Decimal):
+        temperature = report.temperature_c
+        if temperature is not None:
+            self._reading("temperature", temperature, woken)
+        if not isinstance(temperature, Decimal):
             woken.update(other.get(_NOT_MEASURED, ()))
         if report.measured:
             for quantity, value in report.measured.items():
                 self._reading(quantity, value, woken)
-        if report.thinking_check is not None:
-            woken.update(other.get("thinking_check", ()))
+        check = report.thinking_check
+        if check is not None:
+            score = UNKNOWN if check.abandoned else check.score
+            self._reading(_SCORE, score, woken)
+            self._reading(_LOST, UNKNOWN if score is UNKNOWN else report.baseline - score, woken)
+            if not check.finished:
+                woken.update(other.get(_NOT_FINISHED, ()))
         if report.on_steroids:
             woken.update(other.get("on_steroids", ()))
         if report.fever_reducer_taken:
             woken.update(other.get("fever_reducer_taken", ()))
         return sorted(woken)
 
-    def _reading(self, quantity: str, value: Decimal | Unknown, woken: set[int]) -> None:
-        unknown = isinstance(value, Unknown)
-        if up := self.at_least.get(quantity):
-            woken.update(up.numbers if unknown else up.numbers[: bisect_right(up.limits, value)])
-        if down := self.at_most.get(quantity):
-            woken.update(down.numbers if unknown else down.numbers[bisect_left(down.limits, value) :])
+    def _reading(self, quantity: str, value: Decimal | int | Unknown, woken: set[int]) -> None:
+        up, down = self.at_least.get(quantity), self.at_most.get(quantity)
+        if isinstance(value, Unknown):
+            woken.update(up.numbers if up else (), down.numbers if down else ())
+            return
+        if up is not None and value >= up.limits[0]:
+            woken.update(up.numbers[: bisect_right(up.limits, value)])
+        if down is not None and value <= down.limits[-1]:
+            woken.update(down.numbers[bisect_left(down.limits, value) :])
 
 
 def index(conditions: Iterable[c.Condition]) -> Triggers:
@@ -136,8 +147,12 @@ def triggers(condition: c.Condition) -> frozenset[Trigger]:
             return frozenset({Trigger(_UP, quantity, limit)})
         case c.MeasuredAtMost(quantity=quantity, value=limit):
             return frozenset({Trigger(_DOWN, quantity, limit)})
-        case c.ThinkingCheckAtMost() | c.ThinkingCheckBelowBaseline() | c.ThinkingCheckAbandoned():
-            return frozenset({Trigger(_OTHER, "thinking_check")})
+        case c.ThinkingCheckAtMost(points=points):
+            return frozenset({Trigger(_DOWN, _SCORE, points)})
+        case c.ThinkingCheckBelowBaseline(points=points):
+            return frozenset({Trigger(_UP, _LOST, points)})
+        case c.ThinkingCheckAbandoned():
+            return frozenset({Trigger(_OTHER, _NOT_FINISHED)})
         case c.OnSteroids():
             return frozenset({Trigger(_OTHER, "on_steroids")})
         case c.FeverReducerTaken():
