@@ -7,7 +7,6 @@ not asked is quiet; an unknown therapy or day counts as inside every window. Pur
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
@@ -58,8 +57,7 @@ class Verdict(IntEnum):
     FIRES = 2
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """A verdict, the facts that made it fire, and the answers that left it undecided."""
 
     verdict: Verdict
@@ -98,7 +96,7 @@ class Prepared(NamedTuple):
     single: tuple[tuple[Rule, Ask], ...]
     silence: tuple[tuple[Rule, Ask], ...]
     together: tuple[Rule, ...]
-    sentence: Callable[[Fact], str]
+    tell: _Telling
 
 
 def prepare(ruleset: Ruleset) -> Prepared:
@@ -107,21 +105,42 @@ def prepare(ruleset: Ruleset) -> Prepared:
         tuple((rule, _rule(rule)) for rule in ruleset.single_rules),
         tuple((rule, _rule(rule)) for rule in ruleset.silence_rules),
         ruleset.together_rules,
-        _Sentences(ruleset.catalogue),
+        _Telling(ruleset),
     )
 
 
-class _Sentences:
-    """Facts in words. The same few come again and again, so those that name no moment are kept."""
+class _Telling:
+    """Fired rules with their facts in words. The same few come again and again, so those that name no moment, and so no
+    one person's report, are kept."""
 
-    def __init__(self, catalogue: Catalogue) -> None:
-        self._catalogue = catalogue
-        self._kept = lru_cache(maxsize=4096)(self._make)
+    def __init__(self, ruleset: Ruleset) -> None:
+        self._by_id = ruleset.by_id
+        self._catalogue = ruleset.catalogue
+        self._kept = lru_cache(maxsize=4096)(self._fired)
+        self._kept_sentence = lru_cache(maxsize=4096)(self._sentence)
 
-    def __call__(self, fact: Fact) -> str:
-        return self._kept(fact) if fact.at is None and fact.earlier_at is None else self._make(fact)
+    def __call__(self, rule: Rule, facts: tuple[Fact, ...]) -> FiredRule:
+        for fact in facts:
+            if fact.at is not None or fact.earlier_at is not None:
+                return self._fired(rule.id, facts)
+        return self._kept(rule.id, facts)
 
-    def _make(self, fact: Fact) -> str:
+    def _fired(self, rule_id: str, facts: tuple[Fact, ...]) -> FiredRule:
+        rule = self._by_id[rule_id]
+        return FiredRule(
+            rule=rule_id,
+            urgency=rule.urgency,
+            title=rule.title,
+            facts=facts,
+            because=tuple([self._because(fact) for fact in facts]),
+            source=rule.source,
+            advice=rule.advice,
+        )
+
+    def _because(self, fact: Fact) -> str:
+        return self._kept_sentence(fact) if fact.at is None and fact.earlier_at is None else self._sentence(fact)
+
+    def _sentence(self, fact: Fact) -> str:
         return wording.fact_sentence(fact, self._catalogue)
 
 
@@ -170,25 +189,24 @@ def _judge(
 ) -> Assessment:
     fired: list[FiredRule] = []
     undecided: list[Undecided] = []
-    sentence = ruleset.prepared.sentence
+    tell = ruleset.prepared.tell
     for rule, ask in rules:
         try:
             finding = ask(view)
             if finding is not QUIET:
-                _sort_in(rule, finding, view, sentence, fired, undecided)
+                _sort_in(rule, finding, view, tell, fired, undecided)
         except Exception:  # a rule that fails must not silence the others, nor go unseen
             fired.append(_failed(rule))
-    if together:
-        singles = tuple(fired), tuple(undecided)
-        for rule in together:
-            try:
-                finding = _evaluate_together(rule, view, *singles)
-                if finding is not QUIET:
-                    _sort_in(rule, finding, view, sentence, fired, undecided)
-            except Exception:
-                fired.append(_failed(rule))
-    urgency = highest(fired)
-    if any(rule.urgency >= Urgency.URGENT for rule in undecided):
+    singles = (tuple(fired), tuple(undecided)) if fired or undecided else ((), ())
+    for rule in together:
+        try:
+            finding = _evaluate_together(rule, view, *singles)
+            if finding is not QUIET:
+                _sort_in(rule, finding, view, tell, fired, undecided)
+        except Exception:
+            fired.append(_failed(rule))
+    urgency = highest(fired) if fired else Urgency.ROUTINE
+    if undecided and any(rule.urgency >= Urgency.URGENT for rule in undecided):
         urgency = max(urgency, Urgency.SOON)
     return Assessment(
         patient=view.report.patient,
@@ -205,25 +223,10 @@ def _most_urgent_first(rule: FiredRule | Undecided) -> tuple[int, str]:
 
 
 def _sort_in(
-    rule: Rule,
-    finding: Finding,
-    view: _View,
-    sentence: Callable[[Fact], str],
-    fired: list[FiredRule],
-    undecided: list[Undecided],
+    rule: Rule, finding: Finding, view: _View, tell: _Telling, fired: list[FiredRule], undecided: list[Undecided]
 ) -> None:
     if finding.verdict is Verdict.FIRES:
-        fired.append(
-            FiredRule(
-                rule=rule.id,
-                urgency=rule.urgency,
-                title=rule.title,
-                facts=finding.facts,
-                because=tuple(map(sentence, finding.facts)),
-                source=rule.source,
-                advice=rule.advice,
-            )
-        )
+        fired.append(tell(rule, finding.facts))
     elif finding.verdict is Verdict.UNDECIDED:
         because = tuple(wording.unknown_sentence(subject, view.catalogue) for subject in finding.unknown)
         undecided.append(Undecided(rule.id, rule.urgency, rule.title, finding.unknown, because))
