@@ -118,8 +118,14 @@ class _Telling:
         self._catalogue = ruleset.catalogue
         self._kept = lru_cache(maxsize=4096)(self._fired)
         self._kept_sentence = lru_cache(maxsize=4096)(self._sentence)
+        self._kept_unknown = lru_cache(maxsize=4096)(self._unknown)
 
-    def __call__(self, rule: Rule, facts: tuple[Fact, ...]) -> FiredRule:
+    def undecided(self, rule: Rule, unknown: tuple[str, ...]) -> Undecided:
+        """The rule that these answers leave open."""
+        return Undecided(rule.id, rule.urgency, rule.title, unknown, tuple([self._kept_unknown(one) for one in unknown]))
+
+    def fired(self, rule: Rule, facts: tuple[Fact, ...]) -> FiredRule:
+        """The rule that these facts made fire."""
         for fact in facts:
             if fact.at is not None or fact.earlier_at is not None:
                 return self._fired(rule.id, facts)
@@ -142,6 +148,9 @@ class _Telling:
 
     def _sentence(self, fact: Fact) -> str:
         return wording.fact_sentence(fact, self._catalogue)
+
+    def _unknown(self, subject: str) -> str:
+        return wording.unknown_sentence(subject, self._catalogue)
 
 
 def assess(ruleset: Ruleset, report: Report, history: Sequence[Report] = ()) -> Assessment:
@@ -194,7 +203,7 @@ def _judge(
         try:
             finding = ask(view)
             if finding is not QUIET:
-                _sort_in(rule, finding, view, tell, fired, undecided)
+                _sort_in(rule, finding, tell, fired, undecided)
         except Exception:  # a rule that fails must not silence the others, nor go unseen
             fired.append(_failed(rule))
     singles = (tuple(fired), tuple(undecided)) if fired or undecided else ((), ())
@@ -202,7 +211,7 @@ def _judge(
         try:
             finding = _evaluate_together(rule, view, *singles)
             if finding is not QUIET:
-                _sort_in(rule, finding, view, tell, fired, undecided)
+                _sort_in(rule, finding, tell, fired, undecided)
         except Exception:
             fired.append(_failed(rule))
     urgency = highest(fired) if fired else Urgency.ROUTINE
@@ -223,13 +232,12 @@ def _most_urgent_first(rule: FiredRule | Undecided) -> tuple[int, str]:
 
 
 def _sort_in(
-    rule: Rule, finding: Finding, view: _View, tell: _Telling, fired: list[FiredRule], undecided: list[Undecided]
+    rule: Rule, finding: Finding, tell: _Telling, fired: list[FiredRule], undecided: list[Undecided]
 ) -> None:
     if finding.verdict is Verdict.FIRES:
-        fired.append(tell(rule, finding.facts))
+        fired.append(tell.fired(rule, finding.facts))
     elif finding.verdict is Verdict.UNDECIDED:
-        because = tuple(wording.unknown_sentence(subject, view.catalogue) for subject in finding.unknown)
-        undecided.append(Undecided(rule.id, rule.urgency, rule.title, finding.unknown, because))
+        undecided.append(tell.undecided(rule, finding.unknown))
 
 
 def _failed(rule: Rule) -> FiredRule:
@@ -251,7 +259,9 @@ def _evaluate_together(rule: Rule, view: _View, fired: Sequence[FiredRule], unde
     """
     together = rule.when
     assert isinstance(together, Together)  # noqa: S101 (only called for these)
-    if (together.count > 0 and not fired and not undecided) or not applies(rule.applies_to, view.report, view.catalogue):
+    if not (fired or undecided) and together.count > 0:
+        return QUIET
+    if not applies(rule.applies_to, view.report, view.catalogue):
         return QUIET
     facts = [fact for other in fired if other.urgency is together.of for fact in other.facts if is_sign(fact)]
     signs = {fact.subject for fact in facts}
@@ -349,10 +359,19 @@ def _temperature_not_measured(view: _View) -> Finding:
 def _at_least(count: int, parts: Sequence[Ask]) -> Ask:
     """Fires when `count` parts fire, with the facts of all that do; undecided while the undecided ones could tip it."""
 
+    spare = len(parts) - count
+
     def ask(view: _View) -> Finding:
-        findings = [finding for part in parts if (finding := part(view)) is not QUIET]
-        if len(findings) < count:
-            return QUIET
+        findings: list[Finding] = []
+        quiet = 0
+        for part in parts:
+            finding = part(view)
+            if finding is not QUIET:
+                findings.append(finding)
+            elif quiet == spare:
+                return QUIET  # too few are left
+            else:
+                quiet += 1
         firing = [finding for finding in findings if finding.verdict is Verdict.FIRES]
         if len(firing) >= count:
             if len(firing) == 1 and len(firing[0].facts) == 1:
