@@ -179,11 +179,7 @@ def fired(report: Report, history: Sequence[Report] = ()) -> list[str]:
             signs.add("hives")
             if "hives" in severe:
                 found.append("allergy-hives-severe")
-        if (
-            (therapy is None or therapy in INFUSED)
-            and (day is None or day <= 2)
-            and not REACTION.isdisjoint(there)
-        ):
+        if (therapy is None or therapy in INFUSED) and (day is None or day <= 2) and not REACTION.isdisjoint(there):
             found.append("infusion-reaction")
         if "pump_stopped" in there and (therapy is None or therapy == "bite"):
             found.append("infusion-pump-stopped")
@@ -277,7 +273,8 @@ def fired(report: Report, history: Sequence[Report] = ()) -> list[str]:
             if small := (DONOR_MILD & there.keys()) | (DONOR_MODERATE & moderate):
                 found.append("gvhd-small-signs")
                 signs |= small
-        if (therapy is None or therapy == "car_t") and (day is None or day >= 30) and (late := LATE_WATCH & there.keys()):
+        late = LATE_WATCH & there.keys()
+        if late and (therapy is None or therapy == "car_t") and (day is None or day >= 30):
             found.append("infection-late-watch-signs")
             signs |= late
         infection = INFECTION_MILD & there.keys()
@@ -314,11 +311,7 @@ def fired(report: Report, history: Sequence[Report] = ()) -> list[str]:
                 found.append("neuro-balance")
             if not HANDS_OR_TREMOR.isdisjoint(there):
                 found.append("neuro-handwriting")
-        if (
-            "limb_weakness" in there
-            or "fall" in there
-            or not BALANCE_MODERATE.isdisjoint(moderate)
-        ):
+        if "limb_weakness" in there or "fall" in there or not BALANCE_MODERATE.isdisjoint(moderate):
             found.append("neuro-balance-strength-sight")
         if "drowsiness" in moderate or not BEHAVIOUR.isdisjoint(there):
             found.append("neuro-behaviour")
@@ -359,10 +352,14 @@ def fired(report: Report, history: Sequence[Report] = ()) -> list[str]:
                 found.append("worse-does-not-go-away")
                 signs.update(lasting)
 
-    collapse = "fainting" in there or "shortness_of_breath" in moderate or any(there.get(code, 0) >= 3 for code in DIZZY)
+    collapse = (
+        "fainting" in there
+        or "shortness_of_breath" in moderate
+        or any(code in moderate and there[code] >= 3 for code in DIZZY)
+    )
     if collapse or low_pressure:
-        feverish = steroids or (temperature is not None and (temperature >= RAISED if fever_reducer else False))
-        feverish = feverish or (temperature is not None and temperature >= FEVER)
+        enough = RAISED if fever_reducer else FEVER
+        feverish = steroids or (temperature is not None and temperature >= enough)
         if not feverish and history:
             if earlier is None:
                 earlier = _latest_first(history)

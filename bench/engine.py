@@ -12,22 +12,25 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))  # run as a file, the project's own folder is not on the path
 
-from bench import by_hand, public_engines  # noqa: E402
-from bench.reports import MOST_EARLIER, Told, person, two_kinds  # noqa: E402
-from triage.rules import conditions as c  # noqa: E402
-from triage.rules.engine import HISTORY_LENGTH, assess  # noqa: E402
-from triage.rules.loading import load  # noqa: E402
-from triage.rules.ruleset import Rule, Ruleset  # noqa: E402
+from bench import by_hand, public_engines
+from bench.reports import MOST_EARLIER, Told, person, two_kinds
+from triage.rules import conditions as c
+from triage.rules.engine import HISTORY_LENGTH, assess
+from triage.rules.loading import load
+from triage.rules.ruleset import Rule, Ruleset
 
 RULES = Path(__file__).parent.parent / "rules"
-EACH = 400
-ROUNDS = 9
+EACH = 300
+ROUNDS = 7
+PASSES = 2
+"""The better of two in a row counts, so that nobody pays for what ran before."""
 SLOW = 8
 """Reports that an engine gets which takes many milliseconds for one."""
 GOALS = {"quiet": 3.0, "firing": 6.0}
@@ -50,7 +53,7 @@ class Figure:
     ratio: float
 
 
-# --- agreement ---------------------------------------------------------------------------------------------------------
+# --- agreement --------------------------------------------------------------------------------------------------------
 
 
 def by_hand_disagreements(ruleset: Ruleset, told: Iterable[Told]) -> list[str]:
@@ -83,7 +86,7 @@ def _agree(name: str, wrong: list[str]) -> None:
         raise SystemExit(f"{name} disagrees on {len(wrong)} reports, first: {wrong[0]}")
 
 
-# --- comparison --------------------------------------------------------------------------------------------------------
+# --- comparison -------------------------------------------------------------------------------------------------------
 
 
 def compare(ruleset: Ruleset, kinds: dict[str, list[Told]]) -> dict[str, dict[str, Figure]]:
@@ -91,8 +94,14 @@ def compare(ruleset: Ruleset, kinds: dict[str, list[Told]]) -> dict[str, dict[st
     everything = [one for told in kinds.values() for one in told]
     _agree("The hand-written function", by_hand_disagreements(ruleset, everything))
     hand = Contender("by hand", lambda one: by_hand.fired(one.report, one.history), dict(kinds))
-    contenders = [hand, Contender("assess", lambda one: assess(ruleset, one.report, one.history), dict(kinds))]
     rules = public_engines.expressible(ruleset)
+    same = replace(ruleset, rules=tuple(rules))
+    contenders = [
+        hand,
+        Contender("assess", partial(_assess, ruleset), dict(kinds)),
+        Contender(f"assess, {len(rules)} rules", partial(_assess, same), dict(kinds)),
+        Contender("flat dictionary", lambda one: public_engines.flat(one.report, ruleset.catalogue), dict(kinds)),
+    ]
     for engine, module in public_engines.installed():
         judge = engine.ready(module, rules, ruleset.catalogue)
         most = SLOW if engine.slow else EACH
@@ -119,13 +128,16 @@ def _middle(rounds: list[Figure]) -> Figure:
 
 def _micros(judge: Callable[[Any], object], arguments: Sequence[Any]) -> float:
     """Microseconds for one report."""
-    begin = time.perf_counter()
-    for argument in arguments:
-        judge(argument)
-    return (time.perf_counter() - begin) / len(arguments) * 1e6
+    best = float("inf")
+    for _ in range(PASSES):
+        begin = time.perf_counter()
+        for argument in arguments:
+            judge(argument)
+        best = min(best, time.perf_counter() - begin)
+    return best / len(arguments) * 1e6
 
 
-# --- growth ------------------------------------------------------------------------------------------------------------
+# --- growth -----------------------------------------------------------------------------------------------------------
 
 
 def many_rules(ruleset: Ruleset, count: int) -> Ruleset:
@@ -170,7 +182,12 @@ def many_rules(ruleset: Ruleset, count: int) -> Ruleset:
 def growth_with_rules(ruleset: Ruleset, told: Sequence[Told], counts: Sequence[int]) -> list[float]:
     """Microseconds for a report, by number of rules."""
     rulesets = [many_rules(ruleset, count) for count in counts]
-    return _best([lambda one, some=some: assess(some, one.report, one.history) for some in rulesets], [told] * len(counts))
+    judges = [partial(_assess, some) for some in rulesets]
+    return _best(judges, [told] * len(counts))
+
+
+def _assess(ruleset: Ruleset, one: Told) -> object:
+    return assess(ruleset, one.report, one.history)
 
 
 def growth_with_history(ruleset: Ruleset, lengths: Sequence[int]) -> list[float]:
@@ -183,7 +200,7 @@ def growth_with_history(ruleset: Ruleset, lengths: Sequence[int]) -> list[float]
         if assess(alone, one.report, one.history) != assess(alone, one.report, one.history[-HISTORY_LENGTH:]):
             raise SystemExit(f"more than the {HISTORY_LENGTH} latest reports change a judgment")
     cut = [[Told(one.report, one.history[len(one.history) - length :]) for one in people] for length in lengths]
-    return _best([lambda one: assess(alone, one.report, one.history)] * len(lengths), cut)
+    return _best([partial(_assess, alone)] * len(lengths), cut)
 
 
 def _best(judges: Sequence[Callable[[Any], object]], told: Sequence[Sequence[Told]]) -> list[float]:
@@ -194,7 +211,7 @@ def _best(judges: Sequence[Callable[[Any], object]], told: Sequence[Sequence[Tol
     return best
 
 
-# --- the tables --------------------------------------------------------------------------------------------------------
+# --- the tables -------------------------------------------------------------------------------------------------------
 
 
 def kinds_of_reports(ruleset: Ruleset, each: int) -> dict[str, list[Told]]:
@@ -218,12 +235,14 @@ def main() -> None:
     for name, figure in figures.items():
         quiet, firing = figure["quiet"], figure["firing"]
         print(f"| {name} | {quiet.micros:,.1f} | {quiet.ratio:,.1f} | {firing.micros:,.1f} | {firing.ratio:,.1f} |")
+    ours, same, flat, *others = list(figures.values())[1:]
     for kind, goal in GOALS.items():
-        ours = figures["assess"][kind]
-        others = [one[kind].micros for name, one in figures.items() if name not in ("by hand", "assess")]
-        verdict = "met" if ours.ratio <= goal else "MISSED"
-        ahead = f"ahead of every public engine: {'yes' if ours.micros < min(others) else 'NO'}" if others else ""
-        print(f"\n{kind}: {ours.ratio:.1f} × by hand, goal {goal:.0f} ×: {verdict}. {ahead}")
+        met = "met" if ours[kind].ratio <= goal else "missed"
+        print(f"\n{kind}: {ours[kind].ratio:.1f} × by hand, goal at most {goal:.0f} ×: {met}.")
+        if others:
+            best = min(other[kind].micros for other in others)
+            print(f"On the same {expressible} rules: assess {same[kind].micros:.1f} µs; the fastest public engine")
+            print(f"{best:.1f} µs, {best + flat[kind].micros:.1f} µs with the flat dictionary that it needs.")
 
     counts = (30, 300, 3000)
     print("\n| rules | quiet, µs | × the row above | firing, µs | × the row above |\n|---:|---:|---:|---:|---:|")

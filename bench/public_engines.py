@@ -1,8 +1,8 @@
 """The shipped conditions in the rule engines that anybody can install, translated from the same values.
 
-They get more than they would in earnest: the report comes flattened and outside the measured time, all rules are one
-expression that is evaluated once, and the rules that no engine can express (earlier reports, signs counted across
-rules) are left out. None of them says which value crossed which threshold.
+All rules are one expression that is evaluated once, which is the fastest that each engine can do. The rules that no
+engine can express (earlier reports, signs counted across rules) are left out. The engines take a flat dictionary in
+place of a report; making it is measured by itself. None of them says which value crossed which threshold.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Ready = Callable[[Facts], Sequence[Any]]
 """What an engine makes of its expression: the facts in, one truth value a rule out."""
 
 WORST = "worst_symptom"
-EVERY_YES = max(Severity)
+EVERY_YES = int(max(Severity))
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,15 @@ def _needs_history(leaf: c.Condition) -> bool:
 
 def flat(report: Report, catalogue: Catalogue) -> Facts:
     """The report as one flat dictionary; what was not asked or is unknown is null."""
-    levels = {code: None if isinstance(a, Unknown) else int(a) for code, a in report.symptoms.items()}
-    worst = [EVERY_YES if a is Presence.YES else a for a in report.symptoms.values() if not isinstance(a, Unknown)]
+    levels = {code: None if isinstance(a, Unknown) else +a for code, a in report.symptoms.items()}
+    said = [a for a in report.symptoms.values() if a and not isinstance(a, Unknown)]
     check = report.thinking_check
     score = None if check is None or check.abandoned else check.score
     baseline = THINKING_CHECK_FULL if report.thinking_check_baseline is None else report.thinking_check_baseline
     return {
         **dict.fromkeys(catalogue.symptoms),
         **levels,
-        WORST: max(map(int, worst), default=None),
+        WORST: max([EVERY_YES if a is Presence.YES else +a for a in said], default=0),
         "therapy": report.therapy,
         "day": report.days_since_therapy,
         "temperature": _float(report.temperature_c),
@@ -82,7 +82,7 @@ def _int(value: Presence | Unknown | None) -> int | None:
     return int(value) if isinstance(value, Presence) else None
 
 
-# --- the conditions, told apart once -----------------------------------------------------------------------------------
+# --- the conditions, told apart once ----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _condition(condition: c.Condition, asks: Asks) -> Any:
     raise ValueError(f"no public engine can say {condition}")
 
 
-# --- the languages -----------------------------------------------------------------------------------------------------
+# --- the languages ----------------------------------------------------------------------------------------------------
 
 
 def written(both: str, either: str, known: str = "{} != null", missing: str = "{} == null", name: str = "{}") -> Asks:
@@ -216,7 +216,7 @@ def json_list(rules: Sequence[Rule], catalogue: Catalogue) -> dict[str, Any]:
     return {"merge": [whole(rule, catalogue, JSON_LOGIC) for rule in rules]}
 
 
-# --- the engines -------------------------------------------------------------------------------------------------------
+# --- the engines ------------------------------------------------------------------------------------------------------
 
 
 def _rule_engine(module: Any, rules: Sequence[Rule], catalogue: Catalogue) -> Ready:

@@ -49,9 +49,9 @@ def test_a_sentence_is_replaced_and_all_else_stays(rule, key):
         assert [one for number, one in enumerate(data) if number != written.number] == [
             one for number, one in enumerate(before) if number != written.number
         ]
-        assert written.text.count("#") + sentence.count("#") == after.count("#") + str(
-            written.data.get(key, "")
-        ).count("#")
+        assert written.text.count("#") + sentence.count("#") == after.count("#") + str(written.data.get(key, "")).count(
+            "#"
+        )
 
 
 @given(st.text(alphabet=st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=300))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -79,11 +79,14 @@ class _View:
         self.complaints = report.complaints()
         self.silent = silent
         self._history = history
+        self._earlier: tuple[Report, ...] | None = None
 
-    @cached_property
+    @property
     def earlier(self) -> tuple[Report, ...]:
         """The earlier reports, latest first; put in order only when a rule asks for them."""
-        return _latest_first(self._history)
+        if self._earlier is None:
+            self._earlier = _latest_first(self._history)
+        return self._earlier
 
 
 Ask = Callable[[_View], Finding]
@@ -122,7 +125,9 @@ class _Telling:
 
     def undecided(self, rule: Rule, unknown: tuple[str, ...]) -> Undecided:
         """The rule that these answers leave open."""
-        return Undecided(rule.id, rule.urgency, rule.title, unknown, tuple([self._kept_unknown(one) for one in unknown]))
+        return Undecided(
+            rule.id, rule.urgency, rule.title, unknown, tuple([self._kept_unknown(one) for one in unknown])
+        )
 
     def fired(self, rule: Rule, facts: tuple[Fact, ...]) -> FiredRule:
         """The rule that these facts made fire."""
@@ -231,9 +236,7 @@ def _most_urgent_first(rule: FiredRule | Undecided) -> tuple[int, str]:
     return -rule.urgency, rule.rule
 
 
-def _sort_in(
-    rule: Rule, finding: Finding, tell: _Telling, fired: list[FiredRule], undecided: list[Undecided]
-) -> None:
+def _sort_in(rule: Rule, finding: Finding, tell: _Telling, fired: list[FiredRule], undecided: list[Undecided]) -> None:
     if finding.verdict is Verdict.FIRES:
         fired.append(tell.fired(rule, finding.facts))
     elif finding.verdict is Verdict.UNDECIDED:

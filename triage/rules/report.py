@@ -67,7 +67,7 @@ class ThinkingCheck:
 
     @property
     def finished(self) -> bool:
-        return not self.abandoned and set(self.points) == set(THINKING_CHECK_POINTS)
+        return not self.abandoned and self.points.keys() == THINKING_CHECK_POINTS.keys()
 
     @property
     def score(self) -> int:

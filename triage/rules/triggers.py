@@ -18,6 +18,7 @@ from triage.rules.catalogue import Severity
 from triage.rules.report import UNKNOWN, Answer, Report, Unknown
 
 _SYMPTOM, _UP, _DOWN, _OTHER = "symptom", "at least", "at most", "other"
+_ALWAYS = "always"
 _NOT_MEASURED, _NOT_FINISHED = "temperature not measured", "thinking check not finished"
 _SCORE, _LOST = "points of the thinking check", "points below the baseline"
 
@@ -30,7 +31,7 @@ class Trigger(NamedTuple):
     limit: Decimal | int = 0
 
 
-ALWAYS = Trigger(_OTHER, "always")
+ALWAYS = Trigger(_OTHER, _ALWAYS)
 """Wakes a condition whatever was answered, for example one that looks at earlier reports."""
 
 
@@ -56,7 +57,7 @@ class Triggers:
         """Numbers of the rules that this report may make fire or leave undecided, in their order. Who has the report's
         complaints at hand gives them along."""
         by_symptom, other = self.by_symptom, self.other
-        woken = set(other.get(ALWAYS.subject, ()))
+        woken = set(other.get(_ALWAYS, ()))
         worst = 0
         for code, answer in (report.complaints() if complaints is None else complaints).items():
             # "yes" meets every level, and "unknown" may turn out to.
@@ -86,7 +87,7 @@ class Triggers:
             woken.update(other.get("on_steroids", ()))
         if report.fever_reducer_taken:
             woken.update(other.get("fever_reducer_taken", ()))
-        return sorted(woken)
+        return sorted(woken) if woken else []
 
     def _reading(self, quantity: str, value: Decimal | int | Unknown, woken: set[int]) -> None:
         up, down = self.at_least.get(quantity), self.at_most.get(quantity)
