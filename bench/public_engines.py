@@ -243,12 +243,12 @@ def _celpy_facts(facts: Facts) -> Any:
 
 def _json_logic(module: Any, rules: Sequence[Rule], catalogue: Catalogue) -> Ready:
     logic = json_list(rules, catalogue)
-    return lambda facts: module.jsonLogic(logic, facts)  # type: ignore[no-any-return]
+    return lambda facts: module.jsonLogic(logic, facts)
 
 
 def _jsonlogic_rs(module: Any, rules: Sequence[Rule], catalogue: Catalogue) -> Ready:
     logic = json.dumps(json_list(rules, catalogue))
-    return lambda facts: module.apply_serialized(logic, facts, json.loads)  # type: ignore[no-any-return]
+    return lambda facts: module.apply_serialized(logic, facts, json.loads)
 
 
 ENGINES = (

@@ -48,6 +48,9 @@ from triage.rules.urgency import Urgency
 HISTORY_LENGTH = 12
 """Earlier reports a rule may look at, the latest ones: so that a report never costs more as a record grows."""
 
+KEPT_A_RULE = 32
+"""Worded outcomes that are kept for the next report, on average over the rules."""
+
 
 class Verdict(IntEnum):
     """What a condition says of a report."""
@@ -119,9 +122,10 @@ class _Telling:
     def __init__(self, ruleset: Ruleset) -> None:
         self._by_id = ruleset.by_id
         self._catalogue = ruleset.catalogue
-        self._kept = lru_cache(maxsize=4096)(self._fired)
-        self._kept_sentence = lru_cache(maxsize=4096)(self._sentence)
-        self._kept_unknown = lru_cache(maxsize=4096)(self._unknown)
+        most = KEPT_A_RULE * len(ruleset.rules)
+        self._kept = lru_cache(maxsize=most)(self._fired)
+        self._kept_sentence = lru_cache(maxsize=most)(self._sentence)
+        self._kept_unknown = lru_cache(maxsize=most)(self._unknown)
 
     def undecided(self, rule: Rule, unknown: tuple[str, ...]) -> Undecided:
         """The rule that these answers leave open."""
