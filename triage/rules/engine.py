@@ -107,9 +107,10 @@ class Prepared(NamedTuple):
 
 def prepare(ruleset: Ruleset) -> Prepared:
     """The rules made ready; `Ruleset.prepared` keeps it."""
+    made: dict[Condition, Ask] = {}
     return Prepared(
-        tuple((rule, _rule(rule)) for rule in ruleset.single_rules),
-        tuple((rule, _rule(rule)) for rule in ruleset.silence_rules),
+        tuple((rule, _rule(rule, made)) for rule in ruleset.single_rules),
+        tuple((rule, _rule(rule, made)) for rule in ruleset.silence_rules),
         ruleset.together_rules,
         _Telling(ruleset),
     )
@@ -184,7 +185,7 @@ def evaluate(
     rule: Rule, report: Report, history: Sequence[Report], catalogue: Catalogue, silent: timedelta | None = None
 ) -> Finding:
     """What one rule says, its therapies and days included. A `together` rule is quiet here: it needs the others."""
-    return QUIET if isinstance(rule.when, Together) else _rule(rule)(_View(catalogue, report, history, silent))
+    return QUIET if isinstance(rule.when, Together) else _rule(rule, {})(_View(catalogue, report, history, silent))
 
 
 def applies(applies_to: AppliesTo, report: Report, catalogue: Catalogue) -> bool:
@@ -300,23 +301,29 @@ def _latest_first(history: Sequence[Report]) -> tuple[Report, ...]:
 # --- conditions ------------------------------------------------------------------------------------------------------
 
 
-def _rule(rule: Rule) -> Ask:
-    """What the rule asks, its therapies and days included."""
-    applies_to, ask = rule.applies_to, _ready(rule.when)
+def _rule(rule: Rule, made: dict[Condition, Ask]) -> Ask:
+    """What the rule asks, its therapies and days included. `made` holds what other rules ask, and grows."""
+    applies_to, ask = rule.applies_to, _ready(rule.when, made)
     if applies_to == AppliesTo():
         return ask
     return lambda view: ask(view) if applies(applies_to, view.report, view.catalogue) else QUIET
 
 
-def _ready(condition: Condition) -> Ask:
-    """The condition made ready to be asked of many reports."""
+def _ready(condition: Condition, made: dict[Condition, Ask]) -> Ask:
+    """The condition made ready to be asked of many reports; equal conditions of a ruleset are one."""
+    if condition not in made:
+        made[condition] = _make(condition, made)
+    return made[condition]
+
+
+def _make(condition: Condition, made: dict[Condition, Ask]) -> Ask:
     match condition:
         case All(of=parts):
-            return _at_least(len(parts), [_ready(part) for part in parts])
+            return _at_least(len(parts), [_ready(part, made) for part in parts])
         case Any(of=parts):
-            return _at_least(1, [_ready(part) for part in parts])
+            return _at_least(1, [_ready(part, made) for part in parts])
         case AtLeast(count=count, of=parts):
-            return _at_least(count, [_ready(part) for part in parts])
+            return _at_least(count, [_ready(part, made) for part in parts])
         case SymptomAtLeast() | SymptomPresent() if condition.symptom != ANY_SYMPTOM:
             return _one_answer(condition)
         case SymptomAtLeast() | SymptomPresent() | Worse() | Persists() | New():
