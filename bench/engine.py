@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import random
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -16,8 +15,6 @@ from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parent.parent))  # run as a file, the project's own folder is not on the path
 
 from bench import by_hand, public_engines
 from bench.reports import MOST_EARLIER, Told, person, two_kinds

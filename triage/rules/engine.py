@@ -96,7 +96,7 @@ Ask = Callable[[_View], Finding]
 """A condition made ready to be asked."""
 
 
-class Prepared(NamedTuple):
+class _Prepared(NamedTuple):
     """What is worked out once for a ruleset: its rules by kind, each with the question it asks."""
 
     single: tuple[tuple[Rule, Ask], ...]
@@ -105,10 +105,17 @@ class Prepared(NamedTuple):
     tell: _Telling
 
 
-def prepare(ruleset: Ruleset) -> Prepared:
-    """The rules made ready; `Ruleset.prepared` keeps it."""
+def _prepared(ruleset: Ruleset) -> _Prepared:
+    """The rules made ready, at the first report."""
+    kept: _Prepared | None = ruleset.kept.get("engine")
+    if kept is None:
+        kept = ruleset.kept["engine"] = _prepare(ruleset)
+    return kept
+
+
+def _prepare(ruleset: Ruleset) -> _Prepared:
     made: dict[Condition, Ask] = {}
-    return Prepared(
+    return _Prepared(
         tuple((rule, _rule(rule, made)) for rule in ruleset.single_rules),
         tuple((rule, _rule(rule, made)) for rule in ruleset.silence_rules),
         ruleset.together_rules,
@@ -166,10 +173,10 @@ class _Telling:
 def assess(ruleset: Ruleset, report: Report, history: Sequence[Report] = ()) -> Assessment:
     """The judgment of `report`. `history` holds the patient's earlier reports in any order; the 12 latest count."""
     view = _View(ruleset.catalogue, report, history)
-    prepared = ruleset.prepared
+    prepared = _prepared(ruleset)
     single = prepared.single
     woken = ruleset.triggers.woken(report, view.complaints)
-    return _judge(ruleset, view, [single[number] for number in woken], prepared.together)
+    return _judge(ruleset, view, prepared.tell, [single[number] for number in woken], prepared.together)
 
 
 def assess_silence(ruleset: Ruleset, last: Report, silent: timedelta, history: Sequence[Report] = ()) -> Assessment:
@@ -178,7 +185,8 @@ def assess_silence(ruleset: Ruleset, last: Report, silent: timedelta, history: S
     `last` is the last report (or an empty one) with today's therapy and day.
     """
     view = _View(ruleset.catalogue, last, history, silent)
-    return _judge(ruleset, view, ruleset.prepared.silence)
+    prepared = _prepared(ruleset)
+    return _judge(ruleset, view, prepared.tell, prepared.silence)
 
 
 def evaluate(
@@ -204,11 +212,14 @@ def applies(applies_to: AppliesTo, report: Report, catalogue: Catalogue) -> bool
 
 
 def _judge(
-    ruleset: Ruleset, view: _View, rules: Iterable[tuple[Rule, Ask]], together: Iterable[Rule] = ()
+    ruleset: Ruleset,
+    view: _View,
+    tell: _Telling,
+    rules: Iterable[tuple[Rule, Ask]],
+    together: Iterable[Rule] = (),
 ) -> Assessment:
     fired: list[FiredRule] = []
     undecided: list[Undecided] = []
-    tell = ruleset.prepared.tell
     for rule, ask in rules:
         try:
             finding = ask(view)

@@ -7,15 +7,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from triage.rules.catalogue import Catalogue, Window
 from triage.rules.conditions import Condition, SilentFor, Together, leaves
 from triage.rules.triggers import Triggers, index
 from triage.rules.urgency import Urgency
-
-if TYPE_CHECKING:
-    from triage.rules.engine import Prepared
 
 JUDGMENT = "judgment"
 """In place of a source: the rule stands on reasoning that a site's clinicians are asked to approve."""
@@ -161,11 +158,9 @@ class Ruleset:
         return index(rule.when for rule in self.single_rules)
 
     @cached_property
-    def prepared(self) -> Prepared:
-        """The rules as the engine asks them."""
-        from triage.rules.engine import prepare  # here, since the engine reads this module first
-
-        return prepare(self)
+    def kept(self) -> dict[str, Any]:
+        """What its readers work out once and keep with it, each under its own name; a changed copy starts anew."""
+        return {}
 
     def passage(self, citation: Citation) -> Passage | None:
         """The passage a rule cites, or None for a judgment."""
