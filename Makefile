@@ -2,12 +2,12 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint format lock screenshots clean
+.PHONY: help install run test lint format lock screenshots bench clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 TRIAGE := $(VENV)/bin/triage
-CHECKED := triage tests migrations config.py
+CHECKED := triage tests migrations bench config.py
 # The lock files name every package with the hash of each file, and pip refuses any other. They are whole, so pip has
 # nothing to resolve: older pips look for a newer `coverage[toml]` than the one that is pinned, and stop.
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
@@ -51,6 +51,9 @@ screenshots: $(VENV)/.installed-dev ## take the pictures of docs/images anew (sy
 	@$(PYTHON) -m tests.servers ensure
 	$(PYTHON) -m tests.journeys.screenshots
 
+bench: $(VENV)/.installed-bench ## how fast the rules judge, beside plain Python and public rule engines (docs/performance.md)
+	@$(PYTHON) bench/engine.py
+
 clean: ## remove .venv and what tools left behind; keeps the database
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -85,4 +88,10 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@echo "Installing what tests and checks need"
 	@$(PIP_INSTALL) -r requirements-dev.lock
+	@touch $@
+
+# Without hashes: these only run beside made-up reports. --no-deps would leave out what they need.
+$(VENV)/.installed-bench: bench/requirements.txt $(VENV)/.installed
+	@echo "Installing the rule engines to compare with"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check -r bench/requirements.txt
 	@touch $@

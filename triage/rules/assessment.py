@@ -30,6 +30,10 @@ class Fact:
     earlier: str = ""
     earlier_at: datetime | None = None
 
+    def __hash__(self) -> int:
+        """Of the parts that tell most facts apart: facts are looked up for every report."""
+        return hash((self.subject, self.value, self.threshold))
+
     def to_data(self) -> dict[str, str]:
         """As JSON-able data, without what is empty."""
         data = {

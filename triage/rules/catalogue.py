@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, IntEnum
+from functools import cached_property
 
 
 class Severity(IntEnum):
@@ -141,6 +142,11 @@ class Catalogue:
     """Group code → its label on the form."""
     severities: Mapping[str, str] = field(default_factory=dict)
     """Severity code → what it means in plain words."""
+
+    @cached_property
+    def places(self) -> Mapping[str, int]:
+        """Where each symptom stands in the order of the file."""
+        return {code: place for place, code in enumerate(self.symptoms)}
 
     def asked_when(self, *kinds: Asked, therapy: str | None = None) -> list[Symptom]:
         """The symptoms asked at those moments; a therapy narrows the daily ones, an unknown therapy does not."""

@@ -7,14 +7,16 @@ not asked is quiet; an unknown therapy or day counts as inside every window. Pur
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import IntEnum
+from functools import lru_cache
+from operator import attrgetter
+from typing import NamedTuple
 
 from triage.rules import wording
 from triage.rules.assessment import Assessment, Fact, FiredRule, Undecided, highest
-from triage.rules.catalogue import THINKING_CHECK_FULL, Catalogue, Presence, Severity
+from triage.rules.catalogue import Catalogue, Presence, Severity
 from triage.rules.conditions import (
     ANY_SYMPTOM,
     All,
@@ -46,6 +48,9 @@ from triage.rules.urgency import Urgency
 HISTORY_LENGTH = 12
 """Earlier reports a rule may look at, the latest ones: so that a report never costs more as a record grows."""
 
+KEPT_A_RULE = 32
+"""Worded outcomes that are kept for the next report, on average over the rules."""
+
 
 class Verdict(IntEnum):
     """What a condition says of a report."""
@@ -55,8 +60,7 @@ class Verdict(IntEnum):
     FIRES = 2
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """A verdict, the facts that made it fire, and the answers that left it undecided."""
 
     verdict: Verdict
@@ -67,21 +71,112 @@ class Finding:
 QUIET = Finding(Verdict.QUIET)
 
 
-@dataclass(frozen=True)
 class _View:
-    """What a rule may look at: the judged report, the earlier ones (latest first), and how long it has been silent."""
+    """What a rule may look at: the judged report, the earlier ones, and how long it has been silent."""
 
-    catalogue: Catalogue
-    report: Report
-    earlier: tuple[Report, ...]
-    silent: timedelta | None = None
+    def __init__(
+        self, catalogue: Catalogue, report: Report, history: Sequence[Report], silent: timedelta | None = None
+    ) -> None:
+        self.catalogue = catalogue
+        self.report = report
+        self.complaints = report.complaints()
+        self.silent = silent
+        self._history = history
+        self._earlier: tuple[Report, ...] | None = None
+
+    @property
+    def earlier(self) -> tuple[Report, ...]:
+        """The earlier reports, latest first; put in order only when a rule asks for them."""
+        if self._earlier is None:
+            self._earlier = _latest_first(self._history)
+        return self._earlier
+
+
+Ask = Callable[[_View], Finding]
+"""A condition made ready to be asked."""
+
+
+class _Prepared(NamedTuple):
+    """What is worked out once for a ruleset: its rules by kind, each with the question it asks."""
+
+    single: tuple[tuple[Rule, Ask], ...]
+    silence: tuple[tuple[Rule, Ask], ...]
+    together: tuple[Rule, ...]
+    tell: _Telling
+
+
+def _prepared(ruleset: Ruleset) -> _Prepared:
+    """The rules made ready, at the first report."""
+    kept: _Prepared | None = ruleset.kept.get("engine")
+    if kept is None:
+        kept = ruleset.kept["engine"] = _prepare(ruleset)
+    return kept
+
+
+def _prepare(ruleset: Ruleset) -> _Prepared:
+    made: dict[Condition, Ask] = {}
+    return _Prepared(
+        tuple((rule, _rule(rule, made)) for rule in ruleset.single_rules),
+        tuple((rule, _rule(rule, made)) for rule in ruleset.silence_rules),
+        ruleset.together_rules,
+        _Telling(ruleset),
+    )
+
+
+class _Telling:
+    """Fired rules with their facts in words. The same few come again and again, so those that name no moment, and so no
+    one person's report, are kept."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self._by_id = ruleset.by_id
+        self._catalogue = ruleset.catalogue
+        most = KEPT_A_RULE * len(ruleset.rules)
+        self._kept = lru_cache(maxsize=most)(self._fired)
+        self._kept_sentence = lru_cache(maxsize=most)(self._sentence)
+        self._kept_unknown = lru_cache(maxsize=most)(self._unknown)
+
+    def undecided(self, rule: Rule, unknown: tuple[str, ...]) -> Undecided:
+        """The rule that these answers leave open."""
+        return Undecided(
+            rule.id, rule.urgency, rule.title, unknown, tuple([self._kept_unknown(one) for one in unknown])
+        )
+
+    def fired(self, rule: Rule, facts: tuple[Fact, ...]) -> FiredRule:
+        """The rule that these facts made fire."""
+        for fact in facts:
+            if fact.at is not None or fact.earlier_at is not None:
+                return self._fired(rule.id, facts)
+        return self._kept(rule.id, facts)
+
+    def _fired(self, rule_id: str, facts: tuple[Fact, ...]) -> FiredRule:
+        rule = self._by_id[rule_id]
+        return FiredRule(
+            rule=rule_id,
+            urgency=rule.urgency,
+            title=rule.title,
+            facts=facts,
+            because=tuple([self._because(fact) for fact in facts]),
+            source=rule.source,
+            advice=rule.advice,
+        )
+
+    def _because(self, fact: Fact) -> str:
+        return self._kept_sentence(fact) if fact.at is None and fact.earlier_at is None else self._sentence(fact)
+
+    def _sentence(self, fact: Fact) -> str:
+        return wording.fact_sentence(fact, self._catalogue)
+
+    def _unknown(self, subject: str) -> str:
+        return wording.unknown_sentence(subject, self._catalogue)
 
 
 def assess(ruleset: Ruleset, report: Report, history: Sequence[Report] = ()) -> Assessment:
     """The judgment of `report`. `history` holds the patient's earlier reports in any order; the 12 latest count."""
-    view = _View(ruleset.catalogue, report, _latest_first(history))
-    rules = ruleset.single_rules
-    return _judge(ruleset, view, [rules[number] for number in ruleset.triggers.woken(report)], ruleset.together_rules)
+    view = _View(ruleset.catalogue, report, history)
+    prepared = _prepared(ruleset)
+    single = prepared.single
+    woken = ruleset.triggers.woken(report, view.complaints)
+    return _judge(ruleset, view, prepared.tell, [single[number] for number in woken], prepared.together)
 
 
 def assess_silence(ruleset: Ruleset, last: Report, silent: timedelta, history: Sequence[Report] = ()) -> Assessment:
@@ -89,15 +184,16 @@ def assess_silence(ruleset: Ruleset, last: Report, silent: timedelta, history: S
 
     `last` is the last report (or an empty one) with today's therapy and day.
     """
-    view = _View(ruleset.catalogue, last, _latest_first(history), silent)
-    return _judge(ruleset, view, ruleset.silence_rules)
+    view = _View(ruleset.catalogue, last, history, silent)
+    prepared = _prepared(ruleset)
+    return _judge(ruleset, view, prepared.tell, prepared.silence)
 
 
 def evaluate(
     rule: Rule, report: Report, history: Sequence[Report], catalogue: Catalogue, silent: timedelta | None = None
 ) -> Finding:
     """What one rule says, its therapies and days included. A `together` rule is quiet here: it needs the others."""
-    return _evaluate(rule, _View(catalogue, report, _latest_first(history), silent))
+    return QUIET if isinstance(rule.when, Together) else _rule(rule, {})(_View(catalogue, report, history, silent))
 
 
 def applies(applies_to: AppliesTo, report: Report, catalogue: Catalogue) -> bool:
@@ -115,49 +211,52 @@ def applies(applies_to: AppliesTo, report: Report, catalogue: Catalogue) -> bool
     return window is None or day is None or window.contains(day)
 
 
-def _judge(ruleset: Ruleset, view: _View, rules: Iterable[Rule], together: Iterable[Rule] = ()) -> Assessment:
+def _judge(
+    ruleset: Ruleset,
+    view: _View,
+    tell: _Telling,
+    rules: Iterable[tuple[Rule, Ask]],
+    together: Iterable[Rule] = (),
+) -> Assessment:
     fired: list[FiredRule] = []
     undecided: list[Undecided] = []
-    for rule in rules:
+    for rule, ask in rules:
         try:
-            _sort_in(rule, _evaluate(rule, view), view, fired, undecided)
+            finding = ask(view)
+            if finding is not QUIET:
+                _sort_in(rule, finding, tell, fired, undecided)
         except Exception:  # a rule that fails must not silence the others, nor go unseen
             fired.append(_failed(rule))
-    singles = tuple(fired), tuple(undecided)
+    singles = (tuple(fired), tuple(undecided)) if fired or undecided else ((), ())
     for rule in together:
         try:
-            _sort_in(rule, _evaluate_together(rule, view, *singles), view, fired, undecided)
+            finding = _evaluate_together(rule, view, *singles)
+            if finding is not QUIET:
+                _sort_in(rule, finding, tell, fired, undecided)
         except Exception:
             fired.append(_failed(rule))
-    urgency = highest(fired)
-    if any(rule.urgency >= Urgency.URGENT for rule in undecided):
+    urgency = highest(fired) if fired else Urgency.ROUTINE
+    if undecided and any(rule.urgency >= Urgency.URGENT for rule in undecided):
         urgency = max(urgency, Urgency.SOON)
     return Assessment(
         patient=view.report.patient,
         reported_at=view.report.reported_at,
         urgency=urgency,
         ruleset=ruleset.hash,
-        fired=tuple(sorted(fired, key=lambda rule: (-rule.urgency, rule.rule))),
-        undecided=tuple(sorted(undecided, key=lambda rule: (-rule.urgency, rule.rule))),
+        fired=tuple(sorted(fired, key=_most_urgent_first)) if fired else (),
+        undecided=tuple(sorted(undecided, key=_most_urgent_first)) if undecided else (),
     )
 
 
-def _sort_in(rule: Rule, finding: Finding, view: _View, fired: list[FiredRule], undecided: list[Undecided]) -> None:
+def _most_urgent_first(rule: FiredRule | Undecided) -> tuple[int, str]:
+    return -rule.urgency, rule.rule
+
+
+def _sort_in(rule: Rule, finding: Finding, tell: _Telling, fired: list[FiredRule], undecided: list[Undecided]) -> None:
     if finding.verdict is Verdict.FIRES:
-        fired.append(
-            FiredRule(
-                rule=rule.id,
-                urgency=rule.urgency,
-                title=rule.title,
-                facts=finding.facts,
-                because=tuple(wording.fact_sentence(fact, view.catalogue) for fact in finding.facts),
-                source=rule.source,
-                advice=rule.advice,
-            )
-        )
+        fired.append(tell.fired(rule, finding.facts))
     elif finding.verdict is Verdict.UNDECIDED:
-        because = tuple(wording.unknown_sentence(subject, view.catalogue) for subject in finding.unknown)
-        undecided.append(Undecided(rule.id, rule.urgency, rule.title, finding.unknown, because))
+        undecided.append(tell.undecided(rule, finding.unknown))
 
 
 def _failed(rule: Rule) -> FiredRule:
@@ -172,19 +271,15 @@ def _failed(rule: Rule) -> FiredRule:
     )
 
 
-def _evaluate(rule: Rule, view: _View) -> Finding:
-    if isinstance(rule.when, Together) or not applies(rule.applies_to, view.report, view.catalogue):
-        return QUIET
-    return _condition(rule.when, view)
-
-
-def _evaluate_together(rule: Rule, view: _View, fired: Iterable[FiredRule], undecided: Iterable[Undecided]) -> Finding:
+def _evaluate_together(rule: Rule, view: _View, fired: Sequence[FiredRule], undecided: Sequence[Undecided]) -> Finding:
     """Fires when rules of the asked urgency fired on enough different signs.
 
     Signs are counted, not rules: two rules on the same symptom are one. A rule that needs two signs brings both.
     """
     together = rule.when
     assert isinstance(together, Together)  # noqa: S101 (only called for these)
+    if not (fired or undecided) and together.count > 0:
+        return QUIET
     if not applies(rule.applies_to, view.report, view.catalogue):
         return QUIET
     facts = [fact for other in fired if other.urgency is together.of for fact in other.facts if is_sign(fact)]
@@ -208,84 +303,144 @@ def _latest_first(history: Sequence[Report]) -> tuple[Report, ...]:
     dated = [report for report in history if report.reported_at is not None]
     if len({report.reported_at for report in dated}) < len(dated):
         dated.sort(key=lambda report: repr(to_data(report)), reverse=True)
-    dated.sort(key=_time, reverse=True)  # sorting keeps the order of equals
+    dated.sort(key=attrgetter("reported_at"), reverse=True)  # sorting keeps the order of equals
     if len(dated) < len(history):
         dated += [report for report in reversed(history) if report.reported_at is None]
     return tuple(dated[:HISTORY_LENGTH])
 
 
-def _time(report: Report) -> datetime:
-    assert report.reported_at is not None  # noqa: S101 (only called for dated reports)
-    return report.reported_at
-
-
 # --- conditions ------------------------------------------------------------------------------------------------------
 
 
-def _condition(condition: Condition, view: _View) -> Finding:
+def _rule(rule: Rule, made: dict[Condition, Ask]) -> Ask:
+    """What the rule asks, its therapies and days included. `made` holds what other rules ask, and grows."""
+    applies_to, ask = rule.applies_to, _ready(rule.when, made)
+    if applies_to == AppliesTo():
+        return ask
+    return lambda view: ask(view) if applies(applies_to, view.report, view.catalogue) else QUIET
+
+
+def _ready(condition: Condition, made: dict[Condition, Ask]) -> Ask:
+    """The condition made ready to be asked of many reports; equal conditions of a ruleset are one."""
+    if condition not in made:
+        made[condition] = _make(condition, made)
+    return made[condition]
+
+
+def _make(condition: Condition, made: dict[Condition, Ask]) -> Ask:
     match condition:
         case All(of=parts):
-            return _at_least(len(parts), parts, view)
+            return _at_least(len(parts), [_ready(part, made) for part in parts])
         case Any(of=parts):
-            return _at_least(1, parts, view)
+            return _at_least(1, [_ready(part, made) for part in parts])
         case AtLeast(count=count, of=parts):
-            return _at_least(count, parts, view)
+            return _at_least(count, [_ready(part, made) for part in parts])
+        case SymptomAtLeast() | SymptomPresent() if condition.symptom != ANY_SYMPTOM:
+            return _one_answer(condition)
         case SymptomAtLeast() | SymptomPresent() | Worse() | Persists() | New():
-            return _symptom(condition, view)
+            return lambda view: _symptom(condition, view)
         case TemperatureAtLeast():
-            return _temperature_at_least(condition, view)
+            return lambda view: _temperature_at_least(condition, view)
         case TemperatureAtMost(celsius=limit):
-            return _number("temperature", view.report.temperature_c, "at_most", limit)
+            return lambda view: _number("temperature", view.report.temperature_c, "at_most", limit)
         case TemperatureNotMeasured():
-            if isinstance(view.report.temperature_c, Decimal):
-                return QUIET
-            return _fires(Fact("temperature", "not measured", "not_measured"))
+            return _temperature_not_measured
         case MeasuredAtLeast(quantity=quantity, value=limit):
-            return _number(quantity, view.report.measured.get(quantity), "at_least", limit)
+            return lambda view: _number(quantity, view.report.measured.get(quantity), "at_least", limit)
         case MeasuredAtMost(quantity=quantity, value=limit):
-            return _number(quantity, view.report.measured.get(quantity), "at_most", limit)
+            return lambda view: _number(quantity, view.report.measured.get(quantity), "at_most", limit)
         case OnSteroids():
-            return _yes("on_steroids", view.report.on_steroids)
+            return lambda view: _yes("on_steroids", view.report.on_steroids)
         case FeverReducerTaken():
-            return _yes("fever_reducer_taken", view.report.fever_reducer_taken)
+            return lambda view: _yes("fever_reducer_taken", view.report.fever_reducer_taken)
         case ThinkingCheckAtMost() | ThinkingCheckBelowBaseline() | ThinkingCheckAbandoned():
-            return _thinking_check(condition, view.report)
+            return lambda view: _thinking_check(condition, view.report)
         case SilentFor(span=span):
-            if view.silent is None or view.silent < span:
-                return QUIET
-            return _fires(Fact("silence", wording.hours(view.silent), "silent_for", wording.hours(span)))
+            return lambda view: _silent_for(span, view.silent)
         case Together():
-            raise ValueError("a together condition stands only as the whole condition of a rule")
+            return _misplaced
 
 
 def _fires(*facts: Fact) -> Finding:
     return Finding(Verdict.FIRES, facts)
 
 
-def _at_least(count: int, parts: Sequence[Condition], view: _View) -> Finding:
+def _misplaced(view: _View) -> Finding:
+    raise ValueError("a together condition stands only as the whole condition of a rule")
+
+
+def _silent_for(span: timedelta, silent: timedelta | None) -> Finding:
+    if silent is None or silent < span:
+        return QUIET
+    return _fires(Fact("silence", wording.hours(silent), "silent_for", wording.hours(span)))
+
+
+def _temperature_not_measured(view: _View) -> Finding:
+    if isinstance(view.report.temperature_c, Decimal):
+        return QUIET
+    return _fires(Fact("temperature", "not measured", "not_measured"))
+
+
+def _at_least(count: int, parts: Sequence[Ask]) -> Ask:
     """Fires when `count` parts fire, with the facts of all that do; undecided while the undecided ones could tip it."""
-    findings = [_condition(part, view) for part in parts]
-    firing = [finding for finding in findings if finding.verdict is Verdict.FIRES]
-    undecided = [finding for finding in findings if finding.verdict is Verdict.UNDECIDED]
-    if len(firing) >= count:
-        return _fires(*dict.fromkeys(fact for finding in firing for fact in finding.facts))
-    if len(firing) + len(undecided) >= count:
+
+    spare = len(parts) - count
+
+    def ask(view: _View) -> Finding:
+        findings: list[Finding] = []
+        quiet = 0
+        for part in parts:
+            finding = part(view)
+            if finding is not QUIET:
+                findings.append(finding)
+            elif quiet == spare:
+                return QUIET  # too few are left
+            else:
+                quiet += 1
+        firing = [finding for finding in findings if finding.verdict is Verdict.FIRES]
+        if len(firing) >= count:
+            if len(firing) == 1 and len(firing[0].facts) == 1:
+                return firing[0]
+            return _fires(*dict.fromkeys(fact for finding in firing for fact in finding.facts))
+        undecided = [finding for finding in findings if finding.verdict is Verdict.UNDECIDED]
         subjects = dict.fromkeys(subject for finding in undecided for subject in finding.unknown)
         return Finding(Verdict.UNDECIDED, unknown=tuple(subjects))
-    return QUIET
+
+    return ask
+
+
+def _one_answer(condition: SymptomAtLeast | SymptomPresent) -> Ask:
+    """For a condition that one answer decides: what each answer means is worked out once."""
+    code = condition.symptom
+    kept: dict[type, dict[Answer, Finding]] = {Severity: {}, Presence: {}, Unknown: {}}
+
+    def ask(view: _View) -> Finding:
+        answer = view.complaints.get(code)
+        if answer is None:
+            return QUIET
+        of_its_kind = kept[type(answer)]
+        finding = of_its_kind.get(answer)
+        if finding is None:
+            finding = of_its_kind[answer] = _symptom(condition, view)
+        return finding
+
+    return ask
 
 
 def _symptom(condition: SymptomAtLeast | SymptomPresent | Worse | Persists | New, view: _View) -> Finding:
-    """The same question for one symptom, or for each that the report answers; not asked is quiet."""
+    """The same question for one symptom, or for each that the report answers. Every question asks for something that is
+    there, so "none", "no" and not asked are quiet."""
+    complaints = view.complaints
     if condition.symptom == ANY_SYMPTOM:
-        codes = [code for code in view.catalogue.symptoms if code in view.report.symptoms]
+        places = view.catalogue.places
+        codes = sorted(complaints.keys() & places.keys(), key=places.__getitem__)
     else:
-        codes = [condition.symptom] if condition.symptom in view.report.symptoms else []
+        codes = [condition.symptom] if condition.symptom in complaints else []
     question = _QUESTIONS[type(condition)]
     firing: list[Fact] = []
     unknown: list[str] = []
     for code in codes:
-        answer = view.report.symptoms[code]
+        answer = complaints[code]
         if isinstance(answer, Unknown):
             # Undecided only if the worst possible answer would fire.
             if question(condition, code, view.catalogue.symptoms[code].worst, view):
@@ -319,6 +474,8 @@ def _is_present(condition: SymptomPresent, code: str, answer: Known, view: _View
 
 
 def _is_worse(condition: Worse, code: str, answer: Known, view: _View) -> list[Fact]:
+    if answer < condition.by:
+        return []  # no earlier answer is below "none"
     earlier = _answered(code, view)
     if condition.lowest_in is not None:
         recent = [pair for pair in earlier if _inside(view.report, pair[0], condition.lowest_in)]
@@ -451,7 +608,7 @@ def _thinking_check(
         if check.score > condition.points:
             return QUIET
         return _fires(Fact("thinking_check", str(check.score), "at_most", str(condition.points)))
-    baseline = THINKING_CHECK_FULL if report.thinking_check_baseline is None else report.thinking_check_baseline
+    baseline = report.baseline
     if baseline - check.score < condition.points:
         return QUIET
     return _fires(

@@ -67,7 +67,7 @@ class ThinkingCheck:
 
     @property
     def finished(self) -> bool:
-        return not self.abandoned and set(self.points) == set(THINKING_CHECK_POINTS)
+        return not self.abandoned and self.points.keys() == THINKING_CHECK_POINTS.keys()
 
     @property
     def score(self) -> int:
@@ -92,6 +92,15 @@ class Report:
     thinking_check_baseline: int | None = None
     measured: Mapping[str, Decimal | Unknown] = field(default_factory=lambda: MappingProxyType({}))
     note: str = ""
+
+    @property
+    def baseline(self) -> int:
+        """The person's own points in the thinking check; all of them where none are on file."""
+        return THINKING_CHECK_FULL if self.thinking_check_baseline is None else self.thinking_check_baseline
+
+    def complaints(self) -> dict[str, Answer]:
+        """The answers other than "none" and "no"; "unknown" is among them."""
+        return {code: answer for code, answer in self.symptoms.items() if answer}  # "none" and "no" are 0
 
 
 @dataclass(frozen=True)

@@ -157,6 +157,11 @@ class Ruleset:
         """Which of `single_rules` a report can wake."""
         return index(rule.when for rule in self.single_rules)
 
+    @cached_property
+    def kept(self) -> dict[str, Any]:
+        """What its readers work out once and keep with it, each under its own name; a changed copy starts anew."""
+        return {}
+
     def passage(self, citation: Citation) -> Passage | None:
         """The passage a rule cites, or None for a judgment."""
         source = self.sources.get(citation.source)

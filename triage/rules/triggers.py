@@ -6,96 +6,123 @@ engine looks rules up by what was answered instead of asking them all.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import reduce
+from typing import NamedTuple
 
 from triage.rules import conditions as c
-from triage.rules.catalogue import MEASURED
-from triage.rules.report import Report, Unknown
+from triage.rules.catalogue import Severity
+from triage.rules.report import UNKNOWN, Answer, Report, Unknown
 
-ALWAYS = "always"
+_SYMPTOM, _UP, _DOWN, _OTHER = "symptom", "at least", "at most", "other"
+_ALWAYS = "always"
+_NOT_MEASURED, _NOT_FINISHED = "temperature not measured", "thinking check not finished"
+_SCORE, _LOST = "points of the thinking check", "points below the baseline"
+
+
+class Trigger(NamedTuple):
+    """What wakes a condition: an answer of that level, a reading of at least or at most that, or anything else."""
+
+    kind: str
+    subject: str
+    limit: Decimal | int = 0
+
+
+ALWAYS = Trigger(_OTHER, _ALWAYS)
 """Wakes a condition whatever was answered, for example one that looks at earlier reports."""
-SILENCE = "silence"
-_SYMPTOM, _UP, _DOWN = "any symptom", "at least", "at most"
-_NOT_MEASURED = "temperature not measured"
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What a reading of one quantity wakes, by the limit that it has to reach; limits ascend."""
+
+    limits: tuple[Decimal | int, ...]
+    numbers: tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class Triggers:
-    """Rules (or whatever is looked up) by what wakes them, in their order. Readings wake only what is not above, or
-    below, all that anything asks for."""
+    """Rules (or whatever is looked up), by their numbers, as a report can wake them."""
 
-    by_trigger: Mapping[str, tuple[int, ...]]
-    lowest: Mapping[str, Decimal]
-    """By quantity, the lowest reading that an "at least" asks for."""
-    highest: Mapping[str, Decimal]
-    """By quantity, the highest reading that an "at most" asks for."""
+    by_symptom: Mapping[str, tuple[tuple[int, ...], ...]]
+    """By code (or "any"), for each level of severity the rules that an answer of this level wakes."""
+    at_least: Mapping[str, Readings]
+    at_most: Mapping[str, Readings]
+    other: Mapping[str, tuple[int, ...]]
 
-    def woken(self, report: Report) -> list[int]:
-        """Numbers of the rules that this report may make fire or leave undecided, in their order."""
-        by_trigger = self.by_trigger
-        woken = set(by_trigger.get(ALWAYS, ()))
-        complaint = False
-        for code, answer in report.symptoms.items():
-            if answer:  # "no" and "none" are 0; every other answer, "unknown" too, is true
-                complaint = True
-                if code in by_trigger:
-                    woken.update(by_trigger[code])
-        if complaint and _SYMPTOM in by_trigger:
-            woken.update(by_trigger[_SYMPTOM])
-        self._reading("temperature", report.temperature_c, woken)
-        if not isinstance(report.temperature_c, Decimal) and _NOT_MEASURED in by_trigger:
-            woken.update(by_trigger[_NOT_MEASURED])
+    def woken(self, report: Report, complaints: Mapping[str, Answer] | None = None) -> list[int]:
+        """Numbers of the rules that this report may make fire or leave undecided, in their order. Who has the report's
+        complaints at hand gives them along."""
+        by_symptom, other = self.by_symptom, self.other
+        woken = set(other.get(_ALWAYS, ()))
+        worst = 0
+        for code, answer in (report.complaints() if complaints is None else complaints).items():
+            # "yes" meets every level, and "unknown" may turn out to.
+            level = answer if type(answer) is Severity else Severity.VERY_SEVERE
+            if level > worst:
+                worst = level
+            if code in by_symptom:
+                woken.update(by_symptom[code][level])
+        if worst and c.ANY_SYMPTOM in by_symptom:
+            woken.update(by_symptom[c.ANY_SYMPTOM][worst])
+        temperature = report.temperature_c
+        if temperature is not None:
+            self._reading("temperature", temperature, woken)
+        if not isinstance(temperature, Decimal):
+            woken.update(other.get(_NOT_MEASURED, ()))
         if report.measured:
             for quantity, value in report.measured.items():
                 self._reading(quantity, value, woken)
-        if report.thinking_check is not None:
-            woken.update(by_trigger.get("thinking_check", ()))
-        for subject, yes in (("on_steroids", report.on_steroids), ("fever_reducer_taken", report.fever_reducer_taken)):
-            if yes:
-                woken.update(by_trigger.get(subject, ()))
-        return sorted(woken)
+        check = report.thinking_check
+        if check is not None:
+            score = UNKNOWN if check.abandoned else check.score
+            self._reading(_SCORE, score, woken)
+            self._reading(_LOST, UNKNOWN if score is UNKNOWN else report.baseline - score, woken)
+            if not check.finished:
+                woken.update(other.get(_NOT_FINISHED, ()))
+        if report.on_steroids:
+            woken.update(other.get("on_steroids", ()))
+        if report.fever_reducer_taken:
+            woken.update(other.get("fever_reducer_taken", ()))
+        return sorted(woken) if woken else []
 
-    def _reading(self, quantity: str, value: Decimal | Unknown | None, woken: set[int]) -> None:
-        if value is None:
+    def _reading(self, quantity: str, value: Decimal | int | Unknown, woken: set[int]) -> None:
+        up, down = self.at_least.get(quantity), self.at_most.get(quantity)
+        if isinstance(value, Unknown):
+            woken.update(up.numbers if up else (), down.numbers if down else ())
             return
-        unknown = isinstance(value, Unknown)
-        lowest, highest = self.lowest.get(quantity), self.highest.get(quantity)
-        if lowest is not None and (unknown or value >= lowest):  # type: ignore[operator]
-            woken.update(self.by_trigger[f"{quantity} {_UP}"])
-        if highest is not None and (unknown or value <= highest):  # type: ignore[operator]
-            woken.update(self.by_trigger[f"{quantity} {_DOWN}"])
+        if up is not None and value >= up.limits[0]:
+            woken.update(up.numbers[: bisect_right(up.limits, value)])
+        if down is not None and value <= down.limits[-1]:
+            woken.update(down.numbers[bisect_left(down.limits, value) :])
 
 
 def index(conditions: Iterable[c.Condition]) -> Triggers:
     """The conditions, by number, looked up by what wakes them."""
-    by_trigger: dict[str, list[int]] = {}
-    lowest: dict[str, Decimal] = {}
-    highest: dict[str, Decimal] = {}
+    by_kind: dict[str, dict[str, list[tuple[Decimal | int, int]]]] = {_SYMPTOM: {}, _UP: {}, _DOWN: {}, _OTHER: {}}
     for number, condition in enumerate(conditions):
-        for trigger in triggers(condition):
-            by_trigger.setdefault(trigger, []).append(number)
-        for leaf in c.leaves(condition):
-            match leaf:
-                case c.TemperatureAtLeast(celsius=limit):
-                    lowest["temperature"] = min(limit, lowest.get("temperature", limit))
-                case c.TemperatureAtMost(celsius=limit):
-                    highest["temperature"] = max(limit, highest.get("temperature", limit))
-                case c.MeasuredAtLeast(quantity=quantity, value=limit):
-                    lowest[quantity] = min(limit, lowest.get(quantity, limit))
-                case c.MeasuredAtMost(quantity=quantity, value=limit):
-                    highest[quantity] = max(limit, highest.get(quantity, limit))
-                case _:
-                    pass
-    for quantity in ("temperature", *MEASURED):
-        by_trigger.setdefault(f"{quantity} {_UP}", [])
-        by_trigger.setdefault(f"{quantity} {_DOWN}", [])
-    return Triggers({trigger: tuple(numbers) for trigger, numbers in by_trigger.items()}, lowest, highest)
+        for kind, subject, limit in triggers(condition):
+            by_kind[kind].setdefault(subject, []).append((limit, number))
+    return Triggers(
+        {
+            code: tuple(tuple(number for limit, number in pairs if limit <= level) for level in Severity)
+            for code, pairs in by_kind[_SYMPTOM].items()
+        },
+        {quantity: _readings(pairs) for quantity, pairs in by_kind[_UP].items()},
+        {quantity: _readings(pairs) for quantity, pairs in by_kind[_DOWN].items()},
+        {subject: tuple(number for _, number in pairs) for subject, pairs in by_kind[_OTHER].items()},
+    )
 
 
-def triggers(condition: c.Condition) -> frozenset[str]:
+def _readings(pairs: list[tuple[Decimal | int, int]]) -> Readings:
+    limits, numbers = zip(*sorted(pairs), strict=True)
+    return Readings(limits, numbers)
+
+
+def triggers(condition: c.Condition) -> frozenset[Trigger]:
     """What can wake it. Without any of these in a report it is quiet; with one it may fire."""
     match condition:
         case c.All(of=parts):
@@ -105,34 +132,36 @@ def triggers(condition: c.Condition) -> frozenset[str]:
             return _any(parts)
         case c.AtLeast(count=count, of=parts):
             return _any(parts) if count > 0 else frozenset({ALWAYS})
-        case (
-            c.SymptomAtLeast(symptom=code)
-            | c.SymptomPresent(symptom=code)
-            | c.Worse(symptom=code)
-            | c.Persists(symptom=code)
-            | c.New(symptom=code)
-        ):
-            return frozenset({_SYMPTOM if code == c.ANY_SYMPTOM else code})
-        case c.TemperatureAtLeast(within=within):
-            return frozenset({f"temperature {_UP}" if within is None else ALWAYS})
-        case c.TemperatureAtMost():
-            return frozenset({f"temperature {_DOWN}"})
+        case c.SymptomAtLeast(symptom=code, level=level) | c.Persists(symptom=code, level=level):
+            return frozenset({Trigger(_SYMPTOM, code, level)})
+        case c.Worse(symptom=code, by=by):
+            return frozenset({Trigger(_SYMPTOM, code, by)})  # no earlier answer is below "none"
+        case c.SymptomPresent(symptom=code) | c.New(symptom=code):
+            return frozenset({Trigger(_SYMPTOM, code, 1)})
+        case c.TemperatureAtLeast(celsius=limit, within=None):
+            return frozenset({Trigger(_UP, "temperature", limit)})
+        case c.TemperatureAtMost(celsius=limit):
+            return frozenset({Trigger(_DOWN, "temperature", limit)})
         case c.TemperatureNotMeasured():
-            return frozenset({_NOT_MEASURED})
-        case c.MeasuredAtLeast(quantity=quantity):
-            return frozenset({f"{quantity} {_UP}"})
-        case c.MeasuredAtMost(quantity=quantity):
-            return frozenset({f"{quantity} {_DOWN}"})
-        case c.ThinkingCheckAtMost() | c.ThinkingCheckBelowBaseline() | c.ThinkingCheckAbandoned():
-            return frozenset({"thinking_check"})
+            return frozenset({Trigger(_OTHER, _NOT_MEASURED)})
+        case c.MeasuredAtLeast(quantity=quantity, value=limit):
+            return frozenset({Trigger(_UP, quantity, limit)})
+        case c.MeasuredAtMost(quantity=quantity, value=limit):
+            return frozenset({Trigger(_DOWN, quantity, limit)})
+        case c.ThinkingCheckAtMost(points=points):
+            return frozenset({Trigger(_DOWN, _SCORE, points)})
+        case c.ThinkingCheckBelowBaseline(points=points):
+            return frozenset({Trigger(_UP, _LOST, points)})
+        case c.ThinkingCheckAbandoned():
+            return frozenset({Trigger(_OTHER, _NOT_FINISHED)})
         case c.OnSteroids():
-            return frozenset({"on_steroids"})
+            return frozenset({Trigger(_OTHER, "on_steroids")})
         case c.FeverReducerTaken():
-            return frozenset({"fever_reducer_taken"})
+            return frozenset({Trigger(_OTHER, "fever_reducer_taken")})
         case _:
             return frozenset({ALWAYS})
 
 
-def _any(parts: tuple[c.Condition, ...]) -> frozenset[str]:
-    nothing: frozenset[str] = frozenset()
+def _any(parts: tuple[c.Condition, ...]) -> frozenset[Trigger]:
+    nothing: frozenset[Trigger] = frozenset()
     return reduce(lambda some, part: some | triggers(part), parts, nothing)

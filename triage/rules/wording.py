@@ -87,7 +87,7 @@ def span_words(span: timedelta) -> str:
 
 def utc_text(moment: datetime) -> str:
     """A moment in UTC, to the minute."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return moment.astimezone(UTC).isoformat(" ")[:16] + " UTC"
 
 
 def subject_name(subject: str, catalogue: Catalogue) -> str:
@@ -102,7 +102,8 @@ def subject_name(subject: str, catalogue: Catalogue) -> str:
 def fact_sentence(fact: Fact, catalogue: Catalogue, when: Callable[[datetime], str] = utc_text) -> str:
     """The fact beside its threshold, for example "temperature 38.4 °C is at least 38.0 °C"."""
     name = subject_name(fact.subject, catalogue)
-    value, limit, earlier = (_with_unit(fact.subject, text) for text in (fact.value, fact.threshold, fact.earlier))
+    value, limit = _with_unit(fact.subject, fact.value), _with_unit(fact.subject, fact.threshold)
+    earlier = _with_unit(fact.subject, fact.earlier)
     at = f" (report of {when(fact.at)})" if fact.at else ""
     before = f" in the report of {when(fact.earlier_at)}" if fact.earlier_at else " in an earlier report"
     match fact.test:
@@ -308,7 +309,9 @@ def _leaf(condition: Condition, catalogue: Catalogue) -> str:
 
 
 def _with_unit(subject: str, text: str) -> str:
-    if not text or not text[0].isdigit():
+    if not text:
+        return text
+    if not text[0].isdigit():
         return _words(text)
     if subject == "temperature":
         return f"{text} °C"
