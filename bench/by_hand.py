@@ -19,8 +19,8 @@ DONOR = frozenset({"allogeneic_transplant", "donor_lymphocyte_infusion"})
 INFUSED = frozenset({"bite", "cancer_vaccine", "donor_lymphocyte_infusion", "monoclonal_antibody"})
 
 FEVER, RAISED, RISING = Decimal("38.0"), Decimal("37.5"), Decimal("37.3")
-LOW, VERY_LOW, RISE = Decimal("35.9"), Decimal("35.0"), Decimal("1.0")
-LOW_PRESSURE, LOW_OXYGEN, FAST_PULSE = Decimal(89), Decimal(91), Decimal(121)
+LOW, VERY_LOW, RISE = Decimal("35.99"), Decimal("35.0"), Decimal("1.0")
+LOW_PRESSURE, LOW_OXYGEN, FAST_PULSE = Decimal("89.99"), Decimal("91.99"), Decimal("120.01")
 DAY, TWO_DAYS = timedelta(days=1), timedelta(days=2)
 
 COMMON_MODERATE = frozenset(

@@ -12,6 +12,7 @@ from uuid import UUID
 import click
 
 if TYPE_CHECKING:
+    from triage.rules.loading import RuleFileErrors
     from triage.rules.ruleset import Rule, Ruleset
 
 RULES_HELP = "Folder of rule files; the shipped ones when left out."
@@ -124,7 +125,7 @@ def rules_check(path: Path | None, form: str) -> None:
         ruleset = load(folder)
     except RuleFileErrors as unreadable:
         if form == "text":
-            click.echo(str(unreadable), err=True)
+            _tell(unreadable)
         else:
             found = [checks.Finding(error.place, True, "readable", error.message) for error in unreadable.errors]
             click.echo(checks.as_json(None, found))
@@ -410,11 +411,16 @@ def _ruleset(path: Path | None) -> Ruleset:
     try:
         return load(path if path is not None else folder("rules"))
     except RuleFileErrors as errors:
-        for error in errors.errors:
-            click.echo(str(error), err=True)
-        count = len(errors.errors)
-        click.echo(f"{count} error{'s' * (count != 1)} in the rule files", err=True)
+        _tell(errors)
         sys.exit(1)
+
+
+def _tell(errors: RuleFileErrors) -> None:
+    """Every mistake on a line of its own, and how many they are."""
+    for error in errors.errors:
+        click.echo(str(error), err=True)
+    count = len(errors.errors)
+    click.echo(f"{count} error{'s' * (count != 1)} in the rule files", err=True)
 
 
 def _rule(ruleset: Ruleset, rule_id: str) -> Rule:

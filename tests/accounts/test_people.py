@@ -101,9 +101,19 @@ def test_every_therapy_of_the_catalogue_can_be_chosen(visitor, make):
         ({"started_on-month": "13"}, "Enter the date as day, month and year"),
         ({"started_on-year": ""}, "Enter the date as day, month and year"),
         ({"started_on-year": "2999"}, "Day 0 cannot be in the future"),
+        ({"started_on-year": "1926"}, "Day 0 is more than 2 years ago. Check the year"),
         ({"sign_in_name": "zoe sample"}, "A sign-in name has letters, digits"),
     ],
-    ids=["no name", "no therapy", "unheard-of therapy", "no such month", "half a date", "future", "space in the name"],
+    ids=[
+        "no name",
+        "no therapy",
+        "unheard-of therapy",
+        "no such month",
+        "half a date",
+        "future",
+        "long ago",
+        "space in the name",
+    ],
 )
 def test_a_slip_is_named_and_what_was_typed_is_kept(fields, error, visitor, today, session):
     page = enrol(visitor, today, **fields)

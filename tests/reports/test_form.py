@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
+from triage.database import writing
 from triage.models import Alert, AlertFinding, AssessmentRecord, AuditEntry, ReportDraft, ReportRecord
 from triage.reports import forms
 from triage.rules.engine import assess
@@ -331,3 +333,69 @@ def test_report_assessment_alert_and_audit_stand_or_fall_together(visitor, sessi
             assert session.scalar(select(func.count()).select_from(table)) == 0
         actions = set(session.scalars(select(AuditEntry.action)))
         assert "report_submitted" not in actions
+
+
+def test_too_unwell_carries_what_was_typed_before_it(visitor, session):
+    page = danger(visitor).press("Continue", **(TEMPERATURE | {"temperature": "40.1", "feverish": "yes"}))
+    page.press("Continue", **groups(page, breath=["fainting"]), other="no")
+    page = visitor.get("reports.home").press("I am too unwell to answer")
+
+    assert reports(session)[0]["temperature_c"] == 40.1
+    assert reports(session)[0]["symptoms"]["fainting"] == "yes"
+    assert page.shows("999")
+    assert alert_urgency(session) is Urgency.EMERGENCY
+
+
+def test_a_danger_sign_ticked_later_is_sent_with_all_that_was_typed_and_nothing_is_lost(visitor, session):
+    danger(visitor).press("Continue", **(TEMPERATURE | {"temperature": "39.4"}))
+    danger(visitor, "seizure")
+
+    assert reports(session)[0]["temperature_c"] == 39.4
+    assert visitor.get("reports.temperature").field("temperature") == "39.4"
+    assert session.scalar(select(ReportDraft)).answers["danger"]["signs"] == ["seizure"]
+
+
+def test_how_it_is_now_is_asked_again_after_an_hour(visitor, session):
+    danger(visitor).press("Continue", **TEMPERATURE)
+    assert visitor.get("reports.home").click("Go on with today’s report").path.endswith("/report/symptoms")
+
+    session.rollback()
+    draft = session.scalar(select(ReportDraft))
+    aged = {
+        step: {**typed, "_at": (datetime.fromisoformat(typed["_at"]) - timedelta(minutes=61)).isoformat()}
+        for step, typed in draft.answers.items()
+    }
+    with writing(session):
+        session.execute(update(ReportDraft).values(answers=aged))
+    home = visitor.get("reports.home")
+    assert home.shows("What you feel now is asked again")
+    page = home.click("Go on with today’s report")
+    assert page.path.endswith("/report/danger")
+    page = page.press("Continue")
+    assert page.path.endswith("/report/temperature")
+    assert page.field("temperature") == "36.8"
+
+
+def test_an_old_page_answered_anew_is_a_report_of_its_own(visitor, session):
+    page = visitor.get("reports.danger")
+    page.press("Continue", signs=["seizure"])
+    page.press("Continue", signs=["seizure"])
+    assert len(reports(session)) == 1
+    page.press("Continue", signs=["coughing_or_vomiting_blood"])
+
+    assert len(reports(session)) == 2
+    assert reports(session)[1]["symptoms"]["coughing_or_vomiting_blood"] == "yes"
+
+
+@pytest.mark.parametrize("days", ["9" * 5000, "1e3", "-1", "36526"])
+def test_days_that_are_none_are_asked_about(days, make, pages, session):
+    visitor = pages(make.account(make.patient("Otto", day=None)))
+    page = danger(visitor).press("Continue", **TEMPERATURE)
+    page = page.press("Continue", **groups(page), other="no").press("Continue", days=days, note="")
+    assert page.status == 422
+    assert reports(session) == []
+
+
+def test_tocilizumab_given_since_the_treatment_is_asked_for(visitor, session):
+    page = danger(visitor)
+    assert page.shows("have you had tocilizumab since your treatment?")

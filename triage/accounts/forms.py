@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -45,6 +45,10 @@ def _name_for_signing_in(form: Any, field: Field) -> None:
         raise ValidationError("A sign-in name has letters, digits, and . - _ @ only")
 
 
+LONGEST_AGO = timedelta(days=731)
+"""Nobody is watched at home for longer after a dose."""
+
+
 class _Dates(FlaskForm):
     """A form that compares days with today in the care team's time zone."""
 
@@ -55,6 +59,11 @@ class _Dates(FlaskForm):
     def not_later_than_today(self, field: Field, what: str) -> None:
         if field.data is not None and field.data > self.today:
             raise ValidationError(f"{what} cannot be in the future")
+
+    def not_too_long_ago(self, field: Field, what: str) -> None:
+        """A slip in the year would put the patient outside every early window without a word."""
+        if field.data is not None and self.today - field.data > LONGEST_AGO:
+            raise ValidationError(f"{what} is more than 2 years ago. Check the year")
 
 
 class EnrolForm(_Dates):
@@ -97,6 +106,7 @@ class EnrolForm(_Dates):
 
     def validate_started_on(self, field: Field) -> None:
         self.not_later_than_today(field, "Day 0")
+        self.not_too_long_ago(field, "Day 0")
 
     def validate_on_steroids_since(self, field: Field) -> None:
         self.not_later_than_today(field, "This date")
@@ -171,6 +181,7 @@ class DoseForm(_Dates):
 
     def validate_given_on(self, field: Field) -> None:
         self.not_later_than_today(field, "The dose")
+        self.not_too_long_ago(field, "The dose")
 
     def day(self) -> date:
         """The day that was filled in; only after validation."""

@@ -118,4 +118,4 @@ def _somebody_was_quicker(alert: Alert, done: services.AlreadyDone, note: str = 
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() else None
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -15,6 +15,11 @@ from triage.models import Person, ReportDraft
 LASTS = timedelta(hours=12)
 """Older answers are about another day."""
 
+ASKED_AGAIN_AFTER = timedelta(hours=1)
+"""Danger signs and temperature are told as they are now: older answers are shown, and asked again."""
+_NOW = ("danger", "temperature")
+_AT = "_at"
+
 Typed = Mapping[str, Any]
 
 
@@ -44,5 +49,24 @@ def save(session: Session, person: Person, step: str, typed: Typed, at: datetime
         if draft is None:
             draft = ReportDraft(person_id=person.id, token=new_token(), answers={}, begun_at=at)
             session.add(draft)
-        draft.answers = {**draft.answers, step: dict(typed)}
+        draft.answers = {**draft.answers, step: {**typed, _AT: at.isoformat()}}
         draft.updated_at = at
+
+
+def keep(session: Session, person: Person, answers: Mapping[str, Typed], at: datetime) -> None:
+    """Begin a draft with answers that were sent already, so that the rest can be answered."""
+    with writing(session):
+        if session.get(ReportDraft, person.id) is None:
+            draft = ReportDraft(person_id=person.id, token=new_token(), answers=dict(answers), begun_at=at)
+            draft.updated_at = at
+            session.add(draft)
+
+
+def still_true(answers: Mapping[str, Typed], at: datetime) -> dict[str, Typed]:
+    """The answers without those that tell of a now that is over."""
+    return {step: typed for step, typed in answers.items() if step not in _NOW or not _over(typed, at)}
+
+
+def _over(typed: Typed, at: datetime) -> bool:
+    asked = typed.get(_AT)
+    return asked is None or at - datetime.fromisoformat(asked) >= ASKED_AGAIN_AFTER

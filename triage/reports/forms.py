@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
@@ -229,10 +229,13 @@ def _temperature_fields(questions: Questions, answers: Answers) -> dict[str, Any
     }
     if not questions.on_steroids:
         fields["on_steroids"] = Radios(
-            f"{'Do you take' if you == 'you' else 'Do they take'} steroids now?",
+            questions.words(
+                "Do you take steroids now, or have you had tocilizumab since your treatment?",
+                "Do they take steroids now, or have they had tocilizumab since the treatment?",
+            ),
             choices=YES_NO_UNSURE,
-            description="For example dexamethasone or prednisolone",
-            message="Answer whether steroids are taken",
+            description="Steroids are for example dexamethasone or prednisolone. Tocilizumab is given in hospital.",
+            message="Answer whether steroids are taken or tocilizumab was given",
         )
     return fields
 
@@ -332,7 +335,7 @@ def _about_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
 
 def _whole_days(form: Form, field: Field) -> None:
     text = (field.data or "").strip()
-    if text and not (text.isascii() and text.isdigit() and int(text) <= MOST_DAYS):
+    if text and not (text.isascii() and text.isdigit() and len(text) < 7 and int(text) <= MOST_DAYS):
         raise ValidationError("Enter the number of days as a whole number, 0 or more, for example 5")
 
 
@@ -374,14 +377,10 @@ def to_report(questions: Questions, answers: Answers) -> Report:
     )
 
 
-def too_unwell(questions: Questions) -> Report:
-    """The report of one tap."""
-    return Report(
-        therapy=questions.therapy,
-        days_since_therapy=questions.day,
-        on_steroids=Presence.YES if questions.on_steroids else None,
-        symptoms={"too_unwell_to_answer": Presence.YES},
-    )
+def too_unwell(questions: Questions, answers: Answers) -> Report:
+    """The report of one tap, with all that was answered before it."""
+    report = to_report(questions, answers)
+    return replace(report, symptoms={**report.symptoms, "too_unwell_to_answer": Presence.YES})
 
 
 def _read_group(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -53,8 +54,8 @@ def submit(
     """Store a report of `reporter` about their patient, made at `at` (UTC), with all that follows from it.
 
     Report, assessment, alert and audit entry commit together or not at all. `token` came with the form: a report sent
-    twice is stored once, and the first one is returned. Raises FromTheFuture, and LookupError for a reporter without
-    a patient.
+    twice is stored once, and the first one is returned; one with other answers is a report of its own. Raises
+    FromTheFuture, and LookupError for a reporter without a patient.
     """
     if at > (now or at) + FUTURE_ALLOWED:
         raise FromTheFuture
@@ -63,10 +64,12 @@ def submit(
     with writing(session):
         # Locked first: two reports of one patient at once are judged one after the other, each knowing the other.
         patient = session.get_one(Patient, reporter.patient_id, with_for_update=True)
+        known = replace(report, patient=str(patient.id), reporter=str(reporter.role), reported_at=at)
         sent_before = session.scalar(select(ReportRecord).where(ReportRecord.token == token))
         if sent_before is not None:
-            return sent_before
-        known = replace(report, patient=str(patient.id), reporter=str(reporter.role), reported_at=at)
+            if _says_the_same(sent_before, known):
+                return sent_before
+            token = secrets.token_urlsafe(32)  # an old page, answered anew: another report, and never a lost one
         record = ReportRecord(
             patient_id=patient.id,
             reporter_id=reporter.id,
@@ -93,6 +96,12 @@ def submit(
         session.execute(delete(ReportDraft).where(ReportDraft.person_id == reporter.id))
         audit.record(session, "report_submitted", by=reporter, patient=patient, subject=str(record.id), at=at)
     return record
+
+
+def _says_the_same(record: ReportRecord, report: Report) -> bool:
+    """Whether that stored report holds these answers, whenever they were given."""
+    stored, now = json.loads(record.data), to_data(report)
+    return {**stored, "reported_at": None} == {**now, "reported_at": None}
 
 
 def reassess(session: Session, report_id: UUID) -> Reassessment:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -41,10 +42,17 @@ class Asking:
     patient: Patient
     questions: forms.Questions
     draft: ReportDraft | None
+    at: datetime
+
+    @property
+    def typed(self) -> forms.Answers:
+        """Everything that was typed into the draft."""
+        return self.draft.answers if self.draft else {}
 
     @property
     def answers(self) -> forms.Answers:
-        return self.draft.answers if self.draft else {}
+        """What counts as answered: how it is now is asked again after a while."""
+        return drafts.still_true(self.typed, self.at)
 
 
 def _asking() -> Asking:
@@ -60,7 +68,7 @@ def _asking() -> Asking:
         day=history.days_since_therapy(course, today),
         on_steroids=bool(course and course.on_steroids_since and course.on_steroids_since <= today),
     )
-    return Asking(reporter, patient, questions, drafts.current(db.session, reporter, at))
+    return Asking(reporter, patient, questions, drafts.current(db.session, reporter, at), at)
 
 
 @bp.get("/report")
@@ -83,7 +91,9 @@ def home() -> ResponseReturnValue:
 @roles(*REPORTERS)
 def too_unwell() -> ResponseReturnValue:
     asking = _asking()
-    return _submit(asking, forms.too_unwell(asking.questions), request.form.get("token") or drafts.new_token())
+    return _submit(
+        asking, forms.too_unwell(asking.questions, asking.typed), request.form.get("token") or drafts.new_token()
+    )
 
 
 @roles(*REPORTERS)
@@ -95,7 +105,7 @@ def ask() -> ResponseReturnValue:
         return redirect(url_for("reports.danger"))
     if not forms.needed(step, asking.questions, asking.answers):
         return redirect(_where(_open_step(asking)))
-    form = forms.step_form(step, asking.questions, asking.answers)
+    form = forms.step_form(step, asking.questions, {**asking.typed, **asking.answers})
     if request.method == "POST":
         if not form.belongs_to(str(asking.reporter.id)):
             flash("That page was not printed for you, so nothing of it was kept. Please answer the questions yourself.")
@@ -124,10 +134,11 @@ def _keep(asking: Asking, step: str, form: forms.StepForm) -> ResponseReturnValu
     at = clock.now()
     answers: dict[str, Any] = {**asking.answers, step: form.typed()}
     if step == "danger" and forms.danger_ticked(answers):
-        # Sent before the rest is asked: whoever ticks one of these may never reach the last page.
-        only = {"danger": answers["danger"]}
-        report = forms.to_report(asking.questions, only)
-        answer = _submit(asking, report, form["token"].data or drafts.new_token())
+        # Sent before the rest is asked: whoever ticks one of these may never reach the last page. What was answered
+        # before goes with it, and stays, so that the rest can be answered.
+        typed = {**asking.typed, step: form.typed()}  # read now: sending it takes the draft away
+        answer = _submit(asking, forms.to_report(asking.questions, typed), form["token"].data or drafts.new_token())
+        drafts.keep(db.session, asking.reporter, typed, at)
         drafts.save(db.session, asking.reporter, step, form.typed(), at)
         return answer
     drafts.save(db.session, asking.reporter, step, form.typed(), at)
