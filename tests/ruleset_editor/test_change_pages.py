@@ -160,7 +160,7 @@ def test_the_editor_is_told_mistakes_and_sentences_and_the_text_is_kept(pages, s
     text = visitor.get("ruleset_editor.draft_file", name="liver.yaml").soup.select_one("textarea").get_text()
     answer = ask(visitor, "liver.yaml", text=text)
     assert answer.json["saved"]
-    assert answer.json["problems"] == []
+    assert not [one for one in answer.json["problems"] if one["error"] or one["file"] == "liver.yaml"]
     assert all(rule["told"] for rule in answer.json["rules"])
 
     answer = ask(visitor, "liver.yaml", text="- id: [", seen=answer.json["seen"])

@@ -10,11 +10,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from math import fsum
 from typing import Any
 
 from triage.rules.assessment import Assessment, FiredRule
 from triage.rules.engine import HISTORY_LENGTH, assess
-from triage.rules.report import Report
+from triage.rules.report import Report, to_data
 from triage.rules.ruleset import Ruleset
 from triage.rules.urgency import Urgency
 
@@ -164,26 +165,26 @@ def replay(
         by_patient.setdefault(one.patient, []).append(one)
     tallies = _Tally(before), _Tally(after)
     changes: list[Change] = []
-    weeks = 0.0
+    weeks: list[float] = []
     count = patients = 0
     for reports in by_patient.values():
-        reports.sort(key=_time)
+        reports.sort(key=lambda one: in_order(one.before))
         judged = [number for number, one in enumerate(reports) if since is None or _time(one) >= since]
         if not judged:
             continue
         patients += 1
-        weeks += _weeks([reports[number].before for number in judged])
+        weeks.append(_weeks([reports[number].before for number in judged]))
         for number in judged:
             one = reports[number]
             earlier = reports[max(0, number - HISTORY_LENGTH) : number]
             old = tallies[0].judge(one.before, [each.before for each in earlier])
             new = tallies[1].judge(one.after, [each.after for each in earlier])
             if old.urgency is not new.urgency:
-                changes.append(_change(one, old, new))
+                changes.append(change(one, old, new))
             count += 1
             progress()
-    changes.sort(key=lambda change: (not change.must_be_signed, change.rises, -change.before, change.id))
-    return Replay(count, patients, weeks, tallies[0].side(), tallies[1].side(), tuple(changes))
+    changes.sort(key=listed)
+    return Replay(count, patients, fsum(weeks), tallies[0].side(), tallies[1].side(), tuple(changes))
 
 
 class _Tally:
@@ -205,6 +206,11 @@ class _Tally:
         return Side(self.ruleset.hash, dict(self.by_urgency), dict(self.by_rule))
 
 
+def in_order(report: Report) -> tuple[datetime, str]:
+    """By what the reports of one patient are sorted: time, and for equal times their content, as the engine does."""
+    return report.reported_at or datetime.min.replace(tzinfo=UTC), repr(to_data(report))
+
+
 def _time(one: Past) -> datetime:
     return one.before.reported_at or datetime.min.replace(tzinfo=UTC)
 
@@ -215,7 +221,13 @@ def _weeks(reports: list[Report]) -> float:
     return max(days, 1.0) / 7
 
 
-def _change(one: Past, old: Assessment, new: Assessment) -> Change:
+def listed(change: Change) -> tuple[bool, bool, int, str]:
+    """The order in which changes are told: those that must be signed first."""
+    return not change.must_be_signed, change.rises, -change.before, change.id
+
+
+def change(one: Past, old: Assessment, new: Assessment) -> Change:
+    """What differs between the two judgments of that report."""
     return Change(
         id=one.id,
         patient=one.patient,
