@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test lint format lock screenshots bench clean
+.PHONY: help install run test test-spark lint format lock screenshots bench clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -19,7 +19,7 @@ PYTEST_ARGS ?=
 COVERAGE := $(if $(strip $(PYTEST_ARGS)),,--cov=triage.rules --cov-branch --cov-report=term-missing --cov-fail-under=95)
 
 help: ## list these commands
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1 \2/p' Makefile | awk '{ c = $$2; $$1 = $$2 = ""; printf "  make %-9s%s\n", c, $$0 }'
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1 \2/p' Makefile | awk '{ c = $$2; $$1 = $$2 = ""; printf "  make %-11s%s\n", c, $$0 }'
 
 install: $(VENV)/.installed ## what running needs, in .venv; leaves .venv/bin/triage
 
@@ -30,6 +30,10 @@ run: install ## start with demo patients on http://127.0.0.1:8000 (TRIAGE_PORT c
 test: $(VENV)/.installed-dev ## every test, on SQLite and PostgreSQL, with a real browser (PYTEST_ARGS="-k fever" for some)
 	@$(PYTHON) -m tests.servers ensure
 	$(PYTHON) -m pytest -n $(WORKERS) --dist worksteal $(COVERAGE) $(PYTEST_ARGS)
+
+test-spark: $(VENV)/.installed-spark ## the replay on a local Spark cluster: installs Spark and a Java runtime, some 500 MB
+	@$(PYTHON) -m tests.servers java
+	SPARK_TESTS=yes $(PYTHON) -m pytest tests/spark $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## style, types and the rule files
 	$(VENV)/bin/ruff check $(CHECKED)
@@ -45,6 +49,7 @@ format: $(VENV)/.installed-dev ## put the code into its one form
 lock: ## pin all dependencies anew after a change of pyproject.toml (needs uv on PATH)
 	$(LOCK) --group build pyproject.toml -o requirements.lock
 	$(LOCK) -c requirements.lock --group build --group dev --extra postgres pyproject.toml -o requirements-dev.lock
+	$(LOCK) -c requirements-dev.lock --group build --extra spark pyproject.toml -o requirements-spark.lock
 	$(LOCK) --group pyproject.toml:postgres-server -o requirements-postgres-server.lock
 
 screenshots: $(VENV)/.installed-dev ## take the pictures of docs/images anew (synthetic demo people)
@@ -88,6 +93,11 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@echo "Installing what tests and checks need"
 	@$(PIP_INSTALL) -r requirements-dev.lock
+	@touch $@
+
+$(VENV)/.installed-spark: requirements-spark.lock $(VENV)/.installed-dev
+	@echo "Installing Spark"
+	@$(PIP_INSTALL) -r requirements-spark.lock
 	@touch $@
 
 # Without hashes: these only run beside made-up reports. --no-deps would leave out what they need.

@@ -1,6 +1,7 @@
-"""The two programs the tests need that pip does not install, Chromium and PostgreSQL: found, installed, started.
+"""The programs the tests need that pip does not install, Chromium, PostgreSQL and Java: found, installed, started.
 
-    python -m tests.servers ensure    find both, install what is missing, or say what to install
+    python -m tests.servers ensure    find Chromium and PostgreSQL, install what is missing, or say what to install
+    python -m tests.servers java      the same for a Java runtime, which only the tests of Spark need
 
 Only the standard library is imported here, so that this runs before anything else works.
 """
@@ -8,6 +9,7 @@ Only the standard library is imported here, so that this runs before anything el
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -33,6 +35,11 @@ NO_CHROMIUM = "The tests need Chromium. Install it (Debian: apt-get install chro
 NO_POSTGRESQL = (
     "The tests need a PostgreSQL server. Install one (Debian: apt-get install postgresql) "
     "or put its folder, the one that holds `initdb` and `postgres`, on PATH."
+)
+OLDEST_JAVA = 17
+NO_JAVA = (
+    f"Spark needs a Java runtime, {OLDEST_JAVA} or newer. Install one (Debian: apt-get install default-jre-headless) "
+    "or set JAVA_HOME to its folder."
 )
 # Where packages put a server that is not on PATH: Debian and its kin, Red Hat and its kin, Homebrew.
 POSTGRESQL_FOLDERS = ("usr/lib/postgresql/*/bin", "usr/pgsql-*/bin", "opt/homebrew/opt/postgresql*/bin")
@@ -91,6 +98,33 @@ def postgresql() -> Path:
     if found := find_postgresql():
         return found
     raise Missing(NO_POSTGRESQL)
+
+
+def find_java() -> Path | None:
+    """The folder of a Java runtime that is new enough: JAVA_HOME, that of `java` on PATH, or where packages put one."""
+    folders = [Path(home)] if (home := os.environ.get("JAVA_HOME")) else []
+    if on_path := shutil.which("java"):
+        folders.append(Path(on_path).resolve().parents[1])
+    folders += sorted(Path("/usr/lib/jvm").glob("*"))
+    return next((folder for folder in folders if _java_version(folder / "bin" / "java") >= OLDEST_JAVA), None)
+
+
+def _java_version(program: Path) -> int:
+    """The first number of `java -version`; 0 where that is no program that runs."""
+    if not program.is_file():
+        return 0
+    said = subprocess.run([program, "-version"], capture_output=True, text=True, check=False).stderr
+    found = re.search(r'version "(\d+)', said)
+    return int(found[1]) if found else 0
+
+
+def java() -> Path:
+    """The folder of a Java runtime, installed where there is none. Raises Missing."""
+    if find_java() is None:
+        _apt_get_install("default-jre-headless")
+    if found := find_java():
+        return found
+    raise Missing(NO_JAVA)
 
 
 def ensure() -> None:
@@ -214,11 +248,12 @@ def _wait_until_ready(guard: subprocess.Popen[bytes], programs: Path, home: Path
 
 
 def main(arguments: Sequence[str]) -> int:
-    if list(arguments) != ["ensure"]:
+    commands = {"ensure": ensure, "java": lambda: print(f"Java: {java()}", flush=True)}
+    if len(arguments) != 1 or arguments[0] not in commands:
         print(__doc__, file=sys.stderr)
         return 2
     try:
-        ensure()
+        commands[arguments[0]]()
     except Missing as missing:
         print(missing, file=sys.stderr)
         return 1

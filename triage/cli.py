@@ -277,7 +277,16 @@ def rules_explain(rule_id: str, rules_path: Path | None) -> None:
 @click.option(
     "--active", "active_path", type=_path, help="Folder of rule files to compare with, in place of the active."
 )
-@click.option("--reports", type=_path, help="A JSON Lines file of reports, in place of the stored ones.")
+@click.option(
+    "--reports", type=_path, help="JSON Lines, or Parquet of `rules columns`, in place of the stored reports."
+)
+@click.option(
+    "--engine",
+    type=click.Choice(["polars", "spark", "reference"]),
+    default="polars",
+    show_default=True,
+    help="What judges: the conditions as columns, or the live engine. All say the same.",
+)
 @click.option("--since", type=click.DateTime(["%Y-%m-%d"]), help="Judge reports from this day on (UTC).")
 @click.option(
     "--format",
@@ -288,14 +297,20 @@ def rules_explain(rule_id: str, rules_path: Path | None) -> None:
     help="For reading here, for machines, or one page to pass on.",
 )
 def rules_replay(
-    rules_path: Path, active_path: Path | None, reports: Path | None, since: datetime | None, form: str
+    rules_path: Path,
+    active_path: Path | None,
+    reports: Path | None,
+    engine: str,
+    since: datetime | None,
+    form: str,
 ) -> None:
     """Show what changed rule files would have made of past reports, before anybody is affected.
 
     Judges every stored report with the active and with the proposed ruleset: which reports and patients rise or fall,
     and by which rule and facts; how many reports reach a nurse, by urgency and by rule; which rules never fired.
     Nothing is stored or changed. With --reports no database is needed; the shipped rules are then the active ones,
-    unless --active names others.
+    unless --active names others. For millions of reports, write them as Parquet once (`triage rules columns`); a Spark
+    cluster reads that too (`--engine spark`).
 
     \b
     Exit code 0: replayed. 1: the rule files have mistakes. 2: "line N: …" for each line that is no report.
@@ -306,10 +321,34 @@ def rules_replay(
     proposed = _ruleset(rules_path)
     with _progress("reports judged") as tick:
         if reports is None:
-            result = commands.of_database(proposed, _ruleset(active_path) if active_path else None, _utc(since), tick)
+            active = _ruleset(active_path) if active_path else None
+            result = commands.of_database(proposed, active, _utc(since), engine, tick)
         else:
-            result = commands.of_file(reports, _ruleset(active_path), proposed, _utc(since), tick)
+            result = commands.of_file(reports, _ruleset(active_path), proposed, _utc(since), engine, tick)
     click.echo(commands.printed(result, form))
+
+
+@rules.command("columns")
+@click.argument("parquet", type=_path)
+@click.option("--reports", type=_path, help="A JSON Lines file of reports, in place of the stored ones.")
+@click.option("--rules", "rules_path", type=_path, help=RULES_HELP)
+def rules_columns(parquet: Path, reports: Path | None, rules_path: Path | None) -> None:
+    """Write the stored reports, or those of a file, as columns into the Parquet file PARQUET.
+
+    `triage rules replay` reads it, here or on a Spark cluster. It holds patients' ids and answers, but no notes
+    and no names: keep it as safe as the database. The rule files say which symptoms the reports of a file can answer.
+
+    \b
+    Exit code 0: written. 2: "line N: …" for each line that is no report.
+    Example:  triage rules columns past.parquet
+    """
+    from triage.ruleset_editor import commands
+
+    if reports is None:
+        count = commands.columns_of_database(parquet)
+    else:
+        count = commands.columns_of_file(reports, parquet, _ruleset(rules_path))
+    click.echo(f"{count} reports written to {parquet}")
 
 
 @rules.command("export")
@@ -447,9 +486,9 @@ class _progress:  # noqa: N801 (reads as a block of the commands above)
     def __enter__(self) -> _progress:
         return self
 
-    def __call__(self) -> None:
-        self.count += 1
-        if self.count % self.every == 0 and self.out.isatty():
+    def __call__(self, more: int = 1) -> None:
+        before, self.count = self.count, self.count + more
+        if before // self.every != self.count // self.every and self.out.isatty():
             self.out.write(f"\r{self.count} {self.what}")
             self.out.flush()
 

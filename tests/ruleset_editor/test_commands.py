@@ -68,6 +68,46 @@ def test_a_replay_for_machines_and_as_a_page(changed, past):
     assert "Rising: 0 reports" in late.stdout
 
 
+def test_every_engine_tells_the_same_replay(changed, past, tmp_path):
+    parquet = tmp_path / "past.parquet"
+    done = triage("rules", "columns", parquet, "--reports", past)
+    assert "2 reports written" in done.stdout, done.stderr
+    told = triage("rules", "replay", "--rules", changed, "--reports", past, "--engine", "reference", "--format", "json")
+    assert '"rises": true' in told.stdout
+    for reports in (past, parquet):
+        by_columns = triage("rules", "replay", "--rules", changed, "--reports", reports, "--format", "json")
+        assert by_columns.stdout == told.stdout
+
+
+@pytest.mark.parametrize(
+    ("engine", "name", "why"),
+    [
+        ("spark", "past.jsonl", "--engine spark reads Parquet: make it with `triage rules columns"),
+        ("reference", "past.parquet", "--engine reference reads JSON Lines"),
+        ("polars", "none.parquet", "none.parquet cannot be read"),
+        ("polars", "none.jsonl", "none.jsonl cannot be read"),
+        ("polars", "torn.parquet", "torn.parquet cannot be read"),
+    ],
+)
+def test_files_that_an_engine_cannot_read(changed, past, tmp_path, engine, name, why):
+    (tmp_path / "torn.parquet").write_bytes(b"PAR1 and then nothing")
+    done = triage("rules", "replay", "--rules", changed, "--reports", tmp_path / name, "--engine", engine)
+    assert done.returncode == 1
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_columns_that_cannot_be_made(past, tmp_path):
+    past.write_text('{"temperature_c": "hot"}\n')
+    done = triage("rules", "columns", tmp_path / "past.parquet", "--reports", past)
+    assert done.returncode == 2
+    assert "line 1: temperature_c" in done.stderr
+    past.write_text('{"temperature_c": 37}\n')
+    done = triage("rules", "columns", tmp_path / "no" / "folder.parquet", "--reports", past)
+    assert done.returncode == 1
+    assert "folder.parquet cannot be written" in done.stderr
+
+
 def test_lines_that_are_no_reports_are_all_named_and_nothing_is_told(changed, past):
     past.write_text(past.read_text() + "{\n" + '{"temperature_c": "hot"}\n')
     done = triage("rules", "replay", "--rules", changed, "--reports", past)

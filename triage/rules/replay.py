@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from math import fsum
 from typing import Any
 
@@ -165,7 +165,7 @@ def replay(
         by_patient.setdefault(one.patient, []).append(one)
     tallies = _Tally(before), _Tally(after)
     changes: list[Change] = []
-    weeks: list[float] = []
+    spans: list[float] = []
     count = patients = 0
     for reports in by_patient.values():
         reports.sort(key=lambda one: in_order(one.before))
@@ -173,7 +173,7 @@ def replay(
         if not judged:
             continue
         patients += 1
-        weeks.append(_weeks([reports[number].before for number in judged]))
+        spans.append(weeks(_span([reports[number].before for number in judged])))
         for number in judged:
             one = reports[number]
             earlier = reports[max(0, number - HISTORY_LENGTH) : number]
@@ -184,7 +184,7 @@ def replay(
             count += 1
             progress()
     changes.sort(key=listed)
-    return Replay(count, patients, fsum(weeks), tallies[0].side(), tallies[1].side(), tuple(changes))
+    return Replay(count, patients, fsum(spans), tallies[0].side(), tallies[1].side(), tuple(changes))
 
 
 class _Tally:
@@ -215,10 +215,14 @@ def _time(one: Past) -> datetime:
     return one.before.reported_at or datetime.min.replace(tzinfo=UTC)
 
 
-def _weeks(reports: list[Report]) -> float:
+def _span(reports: list[Report]) -> timedelta:
     times = [report.reported_at for report in reports if report.reported_at is not None]
-    days = (max(times) - min(times)).total_seconds() / 86_400 if times else 0.0
-    return max(days, 1.0) / 7
+    return max(times) - min(times) if times else timedelta()
+
+
+def weeks(span: timedelta) -> float:
+    """The weeks that a patient reported for: from the first report to the last, at least a day."""
+    return max(span / timedelta(days=1), 1.0) / 7
 
 
 def listed(change: Change) -> tuple[bool, bool, int, str]:

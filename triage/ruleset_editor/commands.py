@@ -122,30 +122,103 @@ def printed(result: Replay, form: str) -> str:
 
 
 def of_file(
-    file: Path, before: Ruleset, after: Ruleset, since: datetime | None, progress: Callable[[], None]
+    path: Path,
+    before: Ruleset,
+    after: Ruleset,
+    since: datetime | None,
+    engine: str,
+    progress: Callable[[int], None],
 ) -> Replay:
     """Replay over a file of reports. Ends the command where the file cannot be read or holds what is no report."""
+    from triage.rules.replay_columns import replay_columns
+    from triage.ruleset_editor import frames
+
+    parquet = path.suffix == ".parquet" or path.is_dir()
+    if engine == "spark" and not parquet:
+        raise click.ClickException(f"--engine spark reads Parquet: make it with `triage rules columns {path} FILE`")
+    if engine == "reference" and parquet:
+        raise click.ClickException("--engine reference reads JSON Lines, not Parquet")
+    if not parquet:
+        past = sorted(_past(path, before, after), key=lambda one: one.patient)
+        return _replay(before, after, past, since, engine, progress)
     try:
-        with file.open("rb") as lines:
-            return replay(before, after, of_lines(lines, before, after), progress, since)
+        found = frames.on_spark(path) if engine == "spark" else frames.of_parquet(path)
+        return replay_columns(before, after, found, since, progress)
+    except ModuleNotFoundError:
+        raise click.ClickException(
+            "Spark is not installed: pip install 'triage-helper[spark]', and a Java runtime (17 or newer)"
+        ) from None
+    except (OSError, frames.NoReports) as error:
+        raise click.ClickException(f"{path} cannot be read: {error}") from None
+
+
+def _replay(
+    before: Ruleset,
+    after: Ruleset,
+    past: Iterable[Past],
+    since: datetime | None,
+    engine: str,
+    progress: Callable[[int], None],
+) -> Replay:
+    """By the live engine, report after report, or as columns. The reports stand patient after patient."""
+    from triage.ruleset_editor import frames
+
+    if engine == "reference":
+        return replay(before, after, past, lambda: progress(1), since)
+    return frames.replayed(before, after, past, since, progress)
+
+
+def columns_of_file(path: Path, parquet: Path, ruleset: Ruleset) -> int:
+    """Write the reports of a JSON Lines file as Parquet; how many. Ends the command where either cannot be done."""
+    from triage.ruleset_editor import frames
+
+    past = sorted(_past(path, ruleset, ruleset), key=lambda one: one.patient)
+    try:
+        return frames.write(past, ruleset.catalogue.symptoms, parquet)
+    except OSError as error:
+        raise click.ClickException(f"{parquet} cannot be written: {error}") from None
+
+
+def columns_of_database(parquet: Path) -> int:
+    """Write the stored reports as Parquet; how many."""
+    from triage import create_app
+    from triage.database import db
+    from triage.ruleset_editor import frames, services, versions
+
+    with create_app().app_context():
+        active = versions.active()
+        past = services.stored(db.session, active, active)
+        try:
+            return frames.write(past, active.catalogue.symptoms, parquet)
+        except OSError as error:
+            raise click.ClickException(f"{parquet} cannot be written: {error}") from None
+
+
+def _past(path: Path, before: Ruleset, after: Ruleset) -> list[Past]:
+    try:
+        with path.open("rb") as lines:
+            return of_lines(lines, before, after)
     except BadReports as bad:
         for line in bad.lines:
             click.echo(str(line), err=True)
         raise click.exceptions.Exit(2) from None
     except OSError as error:
-        raise click.ClickException(f"{file} cannot be read: {error.strerror}") from None
+        raise click.ClickException(f"{path} cannot be read: {error.strerror}") from None
 
 
 def of_database(
-    proposed: Ruleset, active: Ruleset | None, since: datetime | None, progress: Callable[[], None]
+    proposed: Ruleset, active: Ruleset | None, since: datetime | None, engine: str, progress: Callable[[int], None]
 ) -> Replay:
     """Replay over the stored reports, against the active version if no other ruleset is given."""
+    if engine == "spark":
+        raise click.ClickException("--engine spark reads Parquet: make it with `triage rules columns FILE.parquet`")
     from triage import create_app
     from triage.database import db
     from triage.ruleset_editor import services, versions
 
     with create_app().app_context():
-        return services.replay_on_past(db.session, active or versions.active(), proposed, since, progress)
+        before = active or versions.active()
+        return _replay(before, proposed, services.stored(db.session, before, proposed), since, engine, progress)
 
 
 def export(number: int | None, folder: Path) -> list[Path]:

@@ -33,7 +33,7 @@ from triage.rules import cases, checks
 from triage.rules.boundaries import Boundary, new_boundaries
 from triage.rules.difference import Difference, difference
 from triage.rules.loading import RuleFileErrors, load_texts
-from triage.rules.replay import Past, Replay, replay
+from triage.rules.replay import Past, Replay
 from triage.rules.report import from_old_data
 from triage.rules.ruleset import Place, Ruleset
 from triage.rules.tree import Loc
@@ -304,16 +304,19 @@ def replay_on_past(
     before: Ruleset,
     after: Ruleset,
     since: datetime | None = None,
-    progress: Callable[[], None] = lambda: None,
+    progress: Callable[[int], None] = lambda count: None,
 ) -> Replay:
     """What `after` instead of `before` would have made of the stored reports since that moment (all, if None).
 
-    Earlier reports of the same patients are still their history.
+    Earlier reports of the same patients are still their history. `progress` is told of reports as they are judged.
     """
-    return replay(before, after, _past(session, before, after), progress, since=since)
+    from triage.ruleset_editor import frames  # late: nothing else of the server needs Polars
+
+    return frames.replayed(before, after, stored(session, before, after), since, progress)
 
 
-def _past(session: Session, before: Ruleset, after: Ruleset) -> Iterator[Past]:
+def stored(session: Session, before: Ruleset, after: Ruleset) -> Iterator[Past]:
+    """Every stored report as both catalogues read it, patient after patient."""
     same = before.catalogue == after.catalogue
     query = select(ReportRecord.id, ReportRecord.patient_id, ReportRecord.data).order_by(
         ReportRecord.patient_id, ReportRecord.reported_at, ReportRecord.id
