@@ -103,6 +103,51 @@ def test_a_signed_in_persons_form_from_another_site_is_refused(emil, anna, dose,
     assert doses(session) == 1
 
 
+def resolve_form(make, anna, nurse, pages):
+    """The page on which the nurse, who signed in by the form, writes down what was done; and her browser."""
+    alert = make.alert(anna)
+    visitor = pages(None)
+    sign_in_on(visitor.get("accounts.sign_in"), nurse)
+    visitor.client.post(f"/alerts/{alert.id}/acknowledge", data={"csrf_token": visitor.csrf_token()})
+    return visitor, visitor.get("care_team.resolve", alert_id=alert.id), alert
+
+
+DONE = {"disposition": "advice_given", "note": "Telephoned, spoke with her."}
+
+
+def test_the_next_nurse_at_the_same_computer_does_not_send_what_the_last_one_typed(
+    make, anna, alice, bob, pages, session
+):
+    """It would stand in the record under the name of somebody who has not seen it."""
+    visitor, form, alert = resolve_form(make, anna, alice, pages)
+    visitor.time_out()
+    page = sign_in_on(form.press_only("Resolve", **DONE), bob)
+    assert page.path == "/queue"
+    assert page.shows("was not sent: the page was not printed for you")
+    assert DONE["note"] not in page.html
+    session.rollback()
+    assert alert.status == "acknowledged"
+
+
+def test_an_open_page_of_the_nurse_before_is_not_sent_by_the_one_who_is_signed_in_now(
+    make, anna, alice, bob, pages, session
+):
+    visitor, form, alert = resolve_form(make, anna, alice, pages)
+    visitor.time_out()
+    sign_in_on(visitor.get("accounts.sign_in"), bob)
+    assert form.press("Resolve", **DONE).shows("not printed for you")
+    session.rollback()
+    assert alert.status == "acknowledged"
+
+
+def test_the_same_nurse_sends_what_she_typed(make, anna, alice, pages, session):
+    visitor, form, alert = resolve_form(make, anna, alice, pages)
+    visitor.time_out()
+    sign_in_on(form.press_only("Resolve", **DONE), alice).press("Send it now")
+    session.rollback()
+    assert (alert.status, alert.resolved_by_id) == ("resolved", alice.id)
+
+
 def test_answers_that_hold_markup_are_carried_as_text(emil, anna, dose, pages, session):
     visitor = pages(emil)
     form = visitor.get("accounts.add_dose", patient_id=anna.id)
