@@ -175,6 +175,51 @@ def test_help_says_what_a_command_does(words):
     assert len(done.stdout.splitlines()) > 5
 
 
+@pytest.mark.parametrize("words", [("serve",), ("silence",), ("reassess", "0" * 32)])
+def test_a_database_without_tables_is_one_sentence_that_says_what_to_do(words, tmp_path):
+    done = triage(*words, TRIAGE_DATA=str(tmp_path))
+
+    assert done.returncode == 1
+    assert "Error: the database cannot be used (no such table: " in done.stderr
+    assert "`triage migrate`" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_is_none_and_a_folder_that_cannot_be_made_are_told_in_a_sentence(tmp_path):
+    file = tmp_path / "notes.txt"
+    file.write_text("no database at all, only some words")
+    for done in (
+        triage("migrate", TRIAGE_DATA=str(tmp_path), TRIAGE_DATABASE_URL=f"sqlite:///{file}"),
+        triage("migrate", TRIAGE_DATA=str(file / "below-a-file")),
+    ):
+        assert done.returncode == 1
+        assert "Error: " in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_told_once_with_the_setting_that_changes_it(tmp_path):
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        environment = {"TRIAGE_DATA": str(tmp_path), "TRIAGE_PORT": str(taken.getsockname()[1])}
+        assert triage("migrate", **environment).returncode == 0
+        done = triage("serve", **environment)
+
+    assert done.returncode == 1
+    assert "Set TRIAGE_PORT to another port" in done.stderr
+    assert "http://" not in done.stdout
+
+
+def test_an_address_of_version_6_can_be_served(tmp_path):
+    """TRIAGE_HOST=::1 is offered by the settings; without brackets its port would be read out of the address."""
+    from gunicorn.util import parse_address
+
+    from triage.serve import address_of
+
+    assert parse_address(address_of("::1", 8123)) == ("::1", 8123)
+    assert parse_address(address_of("127.0.0.1", 8123)) == ("127.0.0.1", 8123)
+
+
 def test_the_demonstration_keeps_its_data_and_every_report_can_be_judged_again(tmp_path):
     environment = {"TRIAGE_DATA": str(tmp_path)}
     assert triage("demo", "--if-empty", **environment).returncode == 0

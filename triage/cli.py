@@ -20,7 +20,8 @@ _path = click.Path(path_type=Path)
 
 
 def main() -> None:
-    """The entry point: a closed pipe, as after `| head`, is no mistake, nor is a terminal that knows no “°”."""
+    """The entry point: a closed pipe, as after `| head`, is no mistake, nor is a terminal that knows no “°”. A database
+    that cannot be used ends the command in a sentence; a fault of the program ends it with its traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace" if stream is sys.stdout else "backslashreplace")
@@ -29,6 +30,20 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        if (problem := _database_problem(error)) is None:
+            raise
+        click.echo(f"Error: {problem}", err=True)
+        sys.exit(1)
+
+
+def _database_problem(error: Exception) -> str | None:
+    """What is wrong with the database in words; None for any other error. Rules alone load no SQLAlchemy."""
+    if "sqlalchemy" not in sys.modules:
+        return None
+    from triage.database import problem_of
+
+    return problem_of(error)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

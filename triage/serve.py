@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -33,7 +34,9 @@ def main() -> None:
             f"not on {host}. Set TRIAGE_HOST=127.0.0.1, or use a database without demo people (TRIAGE_DATABASE_URL)."
         )
     _begin_rules(app)
-    click.echo(f"Triage helper: http://{host}:{port}")
+    address = address_of(host, port)
+    _refuse_taken(host, port, address)
+    click.echo(f"Triage helper: http://{address}")
     if people:
         click.echo(f"Synthetic demo people; everybody's password is {DEMO_PASSWORD}")
         for name, what in people:
@@ -41,10 +44,22 @@ def main() -> None:
     click.echo("Stop with Ctrl-C.")
     check = subprocess.Popen([sys.executable, "-m", "triage", "silence", "--every", str(SILENCE_CHECK_SECONDS)])
     try:
-        _Server(app, {"bind": f"{host}:{port}", "workers": 2, "threads": 4, "worker_class": "gthread"}).run()
+        _Server(app, {"bind": address, "workers": 2, "threads": 4, "worker_class": "gthread"}).run()
     finally:
         check.terminate()
         check.wait(timeout=10)
+
+
+def _refuse_taken(host: str, port: int, address: str) -> None:
+    """Ends the command where something else listens there already: said once, and before anything is started."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn: a port that was just left is free
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise click.ClickException(
+                f"the server cannot listen on {address} ({error.strerror}). Set TRIAGE_PORT to another port."
+            ) from None
 
 
 def _begin_rules(app: Flask) -> None:
@@ -60,6 +75,11 @@ def _begin_rules(app: Flask) -> None:
                 f"version {active.number} of the rules is active and cannot be read by this program:\n{errors}\n"
                 "Start the program that approved it, and change these places there."
             ) from None
+
+
+def address_of(host: str, port: int) -> str:
+    """Host and port as one word; an IPv6 address stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:

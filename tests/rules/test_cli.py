@@ -179,6 +179,17 @@ def test_earlier_lines_of_the_same_patient_are_the_history(folder: Path) -> None
     assert fired(assess("\n".join(lines))) == [[], [], ["example"], [], [], [], [], ["example"]]
 
 
+@pytest.mark.parametrize(
+    "line", ['{"days_since_therapy": %s}', '[{"days_since_therapy": %s}]', '{"days_since_therapy":\n%s}']
+)
+def test_a_number_of_thousands_of_digits_is_answered_in_plain_words(folder: Path, line: str) -> None:
+    result = assess(line % ("9" * 5000))
+
+    assert result.exit_code == 2
+    assert "is no JSON: a number is far too long" in result.stderr
+    assert "sys." not in result.stderr
+
+
 def test_without_times_the_order_of_lines_counts(folder: Path) -> None:
     lines = [json.dumps({"patient": "A", "symptoms": {"nausea": word}}) for word in ["mild"] * 30 + ["none", "mild"]]
 
