@@ -315,6 +315,13 @@ def test_the_note_is_kept_and_shown_as_text(visitor, session):
     assert page.shows("<b>hello</b>")
 
 
+def test_a_character_that_no_database_stores_costs_no_report(visitor, session):
+    page = fill_in(visitor, note="It hurts\x00 here").press("Send")
+
+    assert page.shows("Your report")
+    assert reports(session)[0]["note"] == "It hurts here"
+
+
 def test_a_note_that_is_too_long_is_refused_and_kept(visitor):
     page = danger(visitor).press("Continue", **TEMPERATURE)
     page = page.press("Continue", **groups(page), other="no").press("Continue", note="x" * 4001)
