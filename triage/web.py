@@ -194,6 +194,8 @@ def _templates(app: Flask) -> None:
     def known_everywhere() -> dict[str, Any]:
         """Whom to call, who is signed in, where they can go. An error page does not ask the database for it."""
         person = None if g.get("broken") else access.signed_in()
+        if person is not None:
+            g.phone = _phone(person)  # somebody may have signed in with this very request
         return {"phone": g.phone, "person": person, "navigation": _navigation(person)}
 
 

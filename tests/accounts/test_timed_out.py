@@ -51,6 +51,17 @@ def test_a_form_sent_after_the_sign_in_ended_is_sent_again_by_one_press(emil, an
     assert doses(session) == 2
 
 
+def test_right_after_signing_in_the_number_is_that_of_the_own_team(make, pages):
+    patient = make.patient("Zoe", team=make.team("Other ward", phone="+44 1632 960 777"))
+    visitor = pages(make.account(patient))
+    form = visitor.get("reports.danger")
+    visitor.time_out()
+    page = form.press_only("Continue", signs="none")
+    page = sign_in_on(page, make.account(patient))
+    assert page.shows("not sent yet")
+    assert page.shows("+44 1632 960 777")
+
+
 def test_a_mistyped_passphrase_in_between_loses_nothing(emil, anna, dose, pages, session):
     visitor = pages(emil)
     form = visitor.get("accounts.add_dose", patient_id=anna.id)
