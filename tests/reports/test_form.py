@@ -315,6 +315,21 @@ def test_the_note_is_kept_and_shown_as_text(visitor, session):
     assert page.shows("<b>hello</b>")
 
 
+def test_what_is_not_known_is_told_once_and_not_rule_by_rule(visitor):
+    """One "not sure" leaves a dozen rules open: somebody with a fever reads three sentences, the rest on asking."""
+    page = danger(visitor).press("Continue", **(TEMPERATURE | {"temperature": "", "unit": "none"}))
+    page = page.press("Continue", **groups(page, thinking=["unsure"]), other="no")
+    page = page.press("Continue", note="").press("Send")
+
+    (why,) = [item.get_text() for item in page.soup.select("li") if "Not everything could be decided" in item.text]
+    assert why.count("could not say whether") == 3
+    hidden = page.soup.select_one("details")
+    told = [item.get_text() for item in page.soup.select("li") if "could not say" in item.text]
+    assert hidden is not None
+    assert len(told) == len(set(told))
+    assert len([text for text in told if text not in hidden.get_text()]) == 1
+
+
 def test_a_character_that_no_database_stores_costs_no_report(visitor, session):
     page = fill_in(visitor, note="It hurts\x00 here").press("Send")
 
