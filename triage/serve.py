@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,12 +15,14 @@ import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from triage import clock, create_app
+from triage import clock, create_app, logs
 from triage.database import db, writing
 from triage.rules.loading import RuleFileErrors
 from triage.ruleset_editor import versions
 
 SILENCE_CHECK_SECONDS = 60
+SILENCE_CHECK_REST_SECONDS = 2
+"""Before a check that ended is begun anew: one that cannot begin at all must not keep a processor busy."""
 
 
 def main() -> None:
@@ -42,12 +46,40 @@ def main() -> None:
         for name, what in people:
             click.echo(f"  {name:<14} {what}")
     click.echo("Stop with Ctrl-C.")
-    check = subprocess.Popen([sys.executable, "-m", "triage", "silence", "--every", str(SILENCE_CHECK_SECONDS)])
+    check = _SilenceCheck()
     try:
         _Server(app, {"bind": address, "workers": 2, "threads": 4, "worker_class": "gthread"}).run()
     finally:
-        check.terminate()
-        check.wait(timeout=10)
+        check.stop()
+
+
+class _SilenceCheck:
+    """The silence check, in a process of its own. Should that ever end, it is begun anew: the pages would go on, and
+    nobody would notice that nobody notices any more who fell silent."""
+
+    def __init__(self) -> None:
+        self._server = os.getpid()
+        self._stopping = threading.Event()
+        self._process = self._begin()
+        threading.Thread(target=self._keep_going, daemon=True).start()
+
+    def stop(self) -> None:
+        """End it with the server; not with one of the server's workers, which leave by the same way."""
+        if os.getpid() == self._server:
+            self._stopping.set()
+            self._process.terminate()
+            self._process.wait(timeout=10)
+
+    def _keep_going(self) -> None:
+        while True:
+            self._process.wait()
+            if self._stopping.wait(SILENCE_CHECK_REST_SECONDS):
+                return
+            logs.event("silence_check_begun_anew")
+            self._process = self._begin()
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "triage", "silence", "--every", str(SILENCE_CHECK_SECONDS)])
 
 
 def _refuse_taken(host: str, port: int, address: str) -> None:
