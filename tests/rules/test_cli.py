@@ -387,7 +387,32 @@ def test_a_folder_that_is_not_there_is_one_line(folder: Path) -> None:
     assert result.stderr.splitlines() == ["rulez:1:1: there is no such folder", "1 error in the rule files"]
 
 
-@pytest.mark.parametrize("command", ["", "assess", "symptoms", "rules", "rules check", "rules test", "rules explain"])
+@pytest.mark.parametrize("group", ["", "rules"])
+def test_the_list_of_commands_has_whole_sentences(group: str) -> None:
+    result = triage(*group.split(), "--help")
+
+    listed = result.stdout.partition("Commands:")[2].split("\n  ")[1:]
+    assert listed
+    assert not [line for line in listed if not line.strip().endswith(".") or "..." in line]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "assess",
+        "symptoms",
+        "rules",
+        "rules check",
+        "rules test",
+        "rules explain",
+        "migrate",
+        "demo",
+        "serve",
+        "silence",
+        "reassess",
+    ],
+)
 def test_help_ends_in_a_line_to_paste_that_works_as_it_stands(command: str) -> None:
     result = triage(*command.split(), "--help")
 
