@@ -156,14 +156,19 @@ def _data_folder(settings: Mapping[str, Any]) -> str:
 def _kept_secret(settings: Mapping[str, Any]) -> str:
     """The key of the data folder, made on first use and readable by this user only."""
     file = Path(settings["DATA"], "secret-key")
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # the database lies there too
     try:
-        handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _secret(file.read_text())
-    with open(handle, "w") as writer:
-        key = secrets.token_urlsafe(48)
-        writer.write(key)
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # the database lies there too
+        try:
+            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            return _secret(file.read_text())
+        with open(handle, "w") as writer:
+            key = secrets.token_urlsafe(48)
+            writer.write(key)
+    except OSError as error:
+        raise Refused(
+            f"cannot be kept in {file.parent} ({error.strerror}): set TRIAGE_DATA to another folder"
+        ) from None
     return key
 
 

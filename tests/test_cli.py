@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -173,6 +176,91 @@ def test_help_says_what_a_command_does(words):
     assert done.returncode == 0
     assert "Usage: triage" in done.stdout
     assert len(done.stdout.splitlines()) > 5
+
+
+@pytest.mark.parametrize("words", [("serve",), ("silence",), ("reassess", "0" * 32)])
+def test_a_database_without_tables_is_one_sentence_that_says_what_to_do(words, tmp_path):
+    done = triage(*words, TRIAGE_DATA=str(tmp_path))
+
+    assert done.returncode == 1
+    assert "Error: the database cannot be used (no such table: " in done.stderr
+    assert "`triage migrate`" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_database_that_is_none_and_a_folder_that_cannot_be_made_are_told_in_a_sentence(tmp_path):
+    file = tmp_path / "notes.txt"
+    file.write_text("no database at all, only some words")
+    for done in (
+        triage("migrate", TRIAGE_DATA=str(tmp_path), TRIAGE_DATABASE_URL=f"sqlite:///{file}"),
+        triage("migrate", TRIAGE_DATA=str(file / "below-a-file")),
+    ):
+        assert done.returncode == 1
+        assert "Error: " in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_a_taken_port_is_told_once_with_the_setting_that_changes_it(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        environment = {"TRIAGE_DATA": str(tmp_path), "TRIAGE_PORT": str(taken.getsockname()[1])}
+        assert triage("migrate", **environment).returncode == 0
+        done = triage("serve", **environment)
+
+    assert done.returncode == 1
+    assert "Set TRIAGE_PORT to another port" in done.stderr
+    assert "http://" not in done.stdout
+
+
+def children(server, words):
+    """The processes of that server whose command holds these words."""
+    listed = subprocess.run(["ps", "-ax", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    found = [line.split(None, 2) for line in listed.splitlines()]
+    return {int(pid) for pid, parent, args in found if int(parent) == server.pid and words in args}
+
+
+def until(happens):
+    """Wait for it, at most a minute."""
+    end = time.monotonic() + 60
+    while not (happened := happens()):
+        assert time.monotonic() < end, "it did not happen within a minute"
+        time.sleep(0.2)
+    return happened
+
+
+def test_the_look_for_missed_reports_goes_on_as_long_as_the_server_does(tmp_path):
+    """Whatever ends its process, or one of the server's: else nobody would learn any more who fell silent."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {"TRIAGE_DATA": str(tmp_path), "TRIAGE_PORT": str(port)}
+    assert triage("migrate", **environment).returncode == 0
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")}
+    command = [sys.executable, "-m", "triage", "serve"]
+    with open(tmp_path / "said", "w") as said:
+        server = subprocess.Popen(command, env=clean | environment, stdout=said, stderr=said)
+    try:
+        (first,) = until(lambda: children(server, "triage silence"))
+        os.kill(first, signal.SIGKILL)
+        (second,) = until(lambda: children(server, "triage silence") - {first})
+        worker = until(lambda: children(server, "triage serve")).pop()
+        os.kill(worker, signal.SIGABRT)  # as gunicorn ends a worker that hangs
+        until(lambda: len(children(server, "triage serve") - {worker}) == 2)
+        assert children(server, "triage silence") == {second}
+    finally:
+        server.terminate()
+        assert server.wait(timeout=60) == 0
+    with pytest.raises(ProcessLookupError):
+        os.kill(second, 0)
+    assert "silence_check_begun_anew" in (tmp_path / "said").read_text()
+
+
+def test_an_address_of_version_6_can_be_served(tmp_path):
+    """TRIAGE_HOST=::1 is offered by the settings; without brackets its port would be read out of the address."""
+    from gunicorn.util import parse_address
+
+    from triage.serve import address_of
+
+    assert parse_address(address_of("::1", 8123)) == ("::1", 8123)
+    assert parse_address(address_of("127.0.0.1", 8123)) == ("127.0.0.1", 8123)
 
 
 def test_the_demonstration_keeps_its_data_and_every_report_can_be_judged_again(tmp_path):

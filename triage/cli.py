@@ -20,7 +20,8 @@ _path = click.Path(path_type=Path)
 
 
 def main() -> None:
-    """The entry point: a closed pipe, as after `| head`, is no mistake, nor is a terminal that knows no “°”."""
+    """The entry point: a closed pipe, as after `| head`, is no mistake, nor is a terminal that knows no “°”. A database
+    that cannot be used ends the command in a sentence; a fault of the program ends it with its traceback."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace" if stream is sys.stdout else "backslashreplace")
@@ -29,6 +30,20 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
+    except Exception as error:
+        if (problem := _database_problem(error)) is None:
+            raise
+        click.echo(f"Error: {problem}", err=True)
+        sys.exit(1)
+
+
+def _database_problem(error: Exception) -> str | None:
+    """What is wrong with the database in words; None for any other error. Rules alone load no SQLAlchemy."""
+    if "sqlalchemy" not in sys.modules:
+        return None
+    from triage.database import problem_of
+
+    return problem_of(error)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -40,7 +55,7 @@ def cli() -> None:
     """
 
 
-@cli.command()
+@cli.command(short_help="Judge reports by the rules, without a database.")
 @click.argument("file", type=click.File("rb"))
 @click.option("--rules", "rules_path", type=_path, help=RULES_HELP)
 def assess(file: BinaryIO, rules_path: Path | None) -> None:
@@ -70,7 +85,7 @@ def assess(file: BinaryIO, rules_path: Path | None) -> None:
     sys.exit(2 if bad else 0)
 
 
-@cli.command()
+@cli.command(short_help="List what can be reported, and how it is answered.")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON object, with scales, therapies and codes.")
 @click.option("--rules", "rules_path", type=_path, help=RULES_HELP)
 def symptoms(as_json: bool, rules_path: Path | None) -> None:
@@ -88,14 +103,14 @@ def symptoms(as_json: bool, rules_path: Path | None) -> None:
 
 @cli.group()
 def rules() -> None:
-    """Check, test and explain rule files.
+    """Check, test, explain and replay rule files.
 
     \b
     Example:  triage rules check rules && triage rules test rules
     """
 
 
-@rules.command("check")
+@rules.command("check", short_help="Look for mistakes in rule files.")
 @click.argument("path", type=_path, required=False)
 @click.option(
     "--format",
@@ -145,7 +160,7 @@ def rules_check(path: Path | None, form: str) -> None:
     sys.exit(1 if errors else 0)
 
 
-@rules.command("schema")
+@rules.command("schema", short_help="Print a JSON Schema of rule files, for editors.")
 @click.option("--rules", "rules_path", type=_path, help="Folder of the rule files; the shipped ones when left out.")
 def rules_schema(rules_path: Path | None) -> None:
     """Print a JSON Schema of rule files, with the symptoms, therapies and sources of these rules.
@@ -162,7 +177,7 @@ def rules_schema(rules_path: Path | None) -> None:
     click.echo(json.dumps(schema(_ruleset(rules_path)), indent=2, ensure_ascii=False))
 
 
-@rules.command("boundaries")
+@rules.command("boundaries", short_help="Print entries around each threshold of a rule.")
 @click.argument("rule_id")
 @click.option("--rules", "rules_path", type=_path, help="Folder of the rule files; the shipped ones when left out.")
 def rules_boundaries(rule_id: str, rules_path: Path | None) -> None:
@@ -178,7 +193,7 @@ def rules_boundaries(rule_id: str, rules_path: Path | None) -> None:
         click.echo(one.text)
 
 
-@rules.command("near")
+@rules.command("near", short_help="Show which other answer changes the urgency.")
 @click.argument("report", type=click.File("rb"))
 @click.option("--rules", "rules_path", type=_path, help="Folder of the rule files; the shipped ones when left out.")
 @click.option(
@@ -229,7 +244,7 @@ def rules_near(report: BinaryIO, rules_path: Path | None, form: str) -> None:
             click.echo("  No single other answer would have changed it.")
 
 
-@rules.command("test")
+@rules.command("test", short_help="Run the examples that stand beside each rule.")
 @click.argument("path", type=_path, required=False)
 def rules_test(path: Path | None) -> None:
     """Run the example reports (cases) that stand beside each rule of the folder PATH (or of the shipped rules).
@@ -256,7 +271,7 @@ def rules_test(path: Path | None) -> None:
     sys.exit(1 if result.failed else 0)
 
 
-@rules.command("explain")
+@rules.command("explain", short_help="Say a rule in plain sentences.")
 @click.argument("rule_id", metavar="ID")
 @click.option("--rules", "rules_path", type=_path, help=RULES_HELP)
 def rules_explain(rule_id: str, rules_path: Path | None) -> None:
@@ -272,7 +287,7 @@ def rules_explain(rule_id: str, rules_path: Path | None) -> None:
     click.echo("\n".join(wording.rule_sentences(_rule(ruleset, rule_id), ruleset)))
 
 
-@rules.command("replay")
+@rules.command("replay", short_help="Show what changed rules make of past reports.")
 @click.option("--rules", "rules_path", type=_path, required=True, help="Folder of the proposed rule files.")
 @click.option(
     "--active", "active_path", type=_path, help="Folder of rule files to compare with, in place of the active."
@@ -328,7 +343,7 @@ def rules_replay(
     click.echo(commands.printed(result, form))
 
 
-@rules.command("columns")
+@rules.command("columns", short_help="Write reports as a Parquet file, for replays.")
 @click.argument("parquet", type=_path)
 @click.option("--reports", type=_path, help="A JSON Lines file of reports, in place of the stored ones.")
 @click.option("--rules", "rules_path", type=_path, help=RULES_HELP)
@@ -351,7 +366,7 @@ def rules_columns(parquet: Path, reports: Path | None, rules_path: Path | None) 
     click.echo(f"{count} reports written to {parquet}")
 
 
-@rules.command("export")
+@rules.command("export", short_help="Write the rules of a version into a folder.")
 @click.argument("folder", type=_path)
 @click.option("--version", type=int, help="Its number; the active one when left out.")
 def rules_export(folder: Path, version: int | None) -> None:
@@ -362,7 +377,7 @@ def rules_export(folder: Path, version: int | None) -> None:
         click.echo(str(path))
 
 
-@rules.command("import")
+@rules.command("import", short_help="Put rule files into a clinician’s draft.")
 @click.argument("folder", type=_path)
 @click.option("--for", "sign_in_name", required=True, help="Sign-in name of the clinician who will propose them.")
 @click.option("--replace", is_flag=True, help="Also where that clinician has a draft already, which is then lost.")
@@ -381,48 +396,67 @@ def rules_import(folder: Path, sign_in_name: str, replace: bool) -> None:
 # --- with a database --------------------------------------------------------------------------------------------------
 
 
-@cli.command()
+@cli.command(short_help="Bring the tables of the database up to date.")
 def migrate() -> None:
-    """Bring the tables of the database (TRIAGE_DATABASE_URL) up to date. Creates an SQLite file where needed."""
+    """Bring the tables of the database (TRIAGE_DATABASE_URL) up to date. Creates an SQLite file where needed.
+
+    \b
+    Example:  triage migrate
+    """
     from triage import create_app
     from triage.database import upgrade
 
     upgrade(create_app().config["DATABASE_URL"])
 
 
-@cli.command()
+@cli.command(short_help="Fill an empty database with synthetic people.")
 @click.option("--if-empty", is_flag=True, help="Do nothing, without complaint, where people are in the database.")
 def demo(if_empty: bool) -> None:
-    """Bring the database up to date and fill it, if it is empty, with synthetic people and three weeks of reports."""
+    """Bring the database up to date and fill it, if it is empty, with synthetic people and three weeks of reports.
+
+    \b
+    Exit code 0: filled. 1: there are people in the database already, nothing was changed.
+    Example:  triage demo --if-empty
+    """
     from triage import demo as demonstration
 
     demonstration.main(if_empty)
 
 
-@cli.command()
+@cli.command(short_help="Serve the pages, and look for missed reports.")
 def serve() -> None:
-    """Serve the pages (TRIAGE_HOST, TRIAGE_PORT; 127.0.0.1:8000) and look for missed reports each minute."""
+    """Serve the pages (TRIAGE_HOST, TRIAGE_PORT; 127.0.0.1:8000) and look for missed reports each minute.
+
+    \b
+    Exit code 1: the settings, the rule files, the database or the port cannot be used; the reason is told.
+    Example:  triage serve
+    """
     from triage import serve as server
 
     server.main()
 
 
-@cli.command()
+@cli.command(short_help="Open alerts for missed reports, once or for ever.")
 @click.option("--every", type=click.IntRange(min=1), metavar="SECONDS", help="Go on for ever, with this pause.")
 def silence(every: int | None) -> None:
-    """Open alerts for patients whose report is missing, by the rules that ask for silence."""
+    """Open alerts for patients whose report is missing, by the rules that ask for silence. `triage serve` does it too.
+
+    \b
+    Example:  triage silence --every 60
+    """
     from triage.alerts import silence as check
 
     check.main(every)
 
 
-@cli.command()
+@cli.command(short_help="Judge a stored report again and compare the bytes.")
 @click.argument("report_id", type=click.UUID)
 def reassess(report_id: UUID) -> None:
     """Judge a stored report again with its old ruleset, and compare the bytes with what was stored.
 
     \b
     Exit code 0: the same bytes. 1: they differ, or there is no such report.
+    Example:  triage reassess 00000000-0000-4000-8000-000000000000
     """
     from triage import create_app
     from triage.database import db

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 from flask_sqlalchemy_lite import SQLAlchemy
 from sqlalchemy import DateTime, Dialect, Engine, MetaData, SmallInteger, create_engine, event, make_url
+from sqlalchemy.exc import DatabaseError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -74,6 +75,10 @@ class Model(DeclarativeBase):
     type_annotation_map = {datetime: UtcDateTime(), Urgency: UrgencyRank()}  # noqa: RUF012 (SQLAlchemy reads it so)
 
 
+class NoWriteLock(SQLAlchemyError):
+    """The file by which SQLite's writers take turns cannot be opened: the disk is full or can only be read."""
+
+
 _WRITE = "triage_write"
 _thread_lock = threading.RLock()
 
@@ -117,9 +122,27 @@ def writing(session: Session) -> Iterator[None]:
 
 @contextmanager
 def _file_lock(database: Path) -> Iterator[None]:
-    with _thread_lock, open(database.with_name(database.name + ".lock"), "w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+    with _thread_lock:
+        try:
+            handle = open(database.with_name(database.name + ".lock"), "w")  # noqa: SIM115 (closed below)
+        except OSError as error:
+            raise NoWriteLock(type(error).__name__) from error
+        with handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+
+def problem_of(error: Exception) -> str | None:
+    """What keeps the database from being used, for whoever types commands; None for any other error.
+
+    Only what is wrong with the whole database is told: an error about a row may quote what stands in it.
+    """
+    if isinstance(error, NoWriteLock):
+        return f"the folder of the database cannot be written ({error})."
+    if isinstance(error, OperationalError | ProgrammingError) or type(error) is DatabaseError:
+        said = (str(error.orig).splitlines() or [""])[0]
+        return f"the database cannot be used ({said}). TRIAGE_DATABASE_URL names it; `triage migrate` makes its tables."
+    return None
 
 
 def upgrade(url: str, revision: str = "head") -> None:

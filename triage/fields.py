@@ -58,7 +58,14 @@ def _by_value(choices: Choices) -> dict[str, str]:
     return dict(listed)
 
 
-class Text(StringField):
+class _Typed(StringField):
+    """What is typed comes without the one character that databases and HTML refuse and nobody types."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        super().process_formdata([text.replace("\x00", "") for text in valuelist])
+
+
+class Text(_Typed):
     """One line. `width`: characters to show; `plain`: no capital letters or corrections (names to sign in with)."""
 
     def __init__(
@@ -105,7 +112,7 @@ class Password(PasswordField):
         return _print("password", self)
 
 
-class TextArea(TextAreaField):
+class TextArea(_Typed, TextAreaField):
     """Several lines."""
 
     def __init__(
@@ -264,7 +271,7 @@ def _date(day: str, month: str, year: str) -> date | None:
         return None
 
 
-class Hidden(HiddenField):
+class Hidden(_Typed, HiddenField):
     """A field that nobody sees; form_page() prints it."""
 
 

@@ -51,6 +51,12 @@ def configure() -> None:
     )
 
 
+def begin_request(endpoint: str | None, method: str) -> None:
+    """Every event from now on says which request it belongs to. An endpoint is a name of ours, never an address."""
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(endpoint=endpoint, method=method)
+
+
 def event(name: str, **ids: str | int | float | None) -> None:
     """Log that something happened."""
     _logger().info(name, **ids)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ipaddress
+import os
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,12 +15,14 @@ import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from triage import clock, create_app
+from triage import clock, create_app, logs
 from triage.database import db, writing
 from triage.rules.loading import RuleFileErrors
 from triage.ruleset_editor import versions
 
 SILENCE_CHECK_SECONDS = 60
+SILENCE_CHECK_REST_SECONDS = 2
+"""Before a check that ended is begun anew: one that cannot begin at all must not keep a processor busy."""
 
 
 def main() -> None:
@@ -33,18 +38,60 @@ def main() -> None:
             f"not on {host}. Set TRIAGE_HOST=127.0.0.1, or use a database without demo people (TRIAGE_DATABASE_URL)."
         )
     _begin_rules(app)
-    click.echo(f"Triage helper: http://{host}:{port}")
+    address = address_of(host, port)
+    _refuse_taken(host, port, address)
+    click.echo(f"Triage helper: http://{address}")
     if people:
         click.echo(f"Synthetic demo people; everybody's password is {DEMO_PASSWORD}")
         for name, what in people:
             click.echo(f"  {name:<14} {what}")
     click.echo("Stop with Ctrl-C.")
-    check = subprocess.Popen([sys.executable, "-m", "triage", "silence", "--every", str(SILENCE_CHECK_SECONDS)])
+    check = _SilenceCheck()
     try:
-        _Server(app, {"bind": f"{host}:{port}", "workers": 2, "threads": 4, "worker_class": "gthread"}).run()
+        _Server(app, {"bind": address, "workers": 2, "threads": 4, "worker_class": "gthread"}).run()
     finally:
-        check.terminate()
-        check.wait(timeout=10)
+        check.stop()
+
+
+class _SilenceCheck:
+    """The silence check, in a process of its own. Should that ever end, it is begun anew: the pages would go on, and
+    nobody would notice that nobody notices any more who fell silent."""
+
+    def __init__(self) -> None:
+        self._server = os.getpid()
+        self._stopping = threading.Event()
+        self._process = self._begin()
+        threading.Thread(target=self._keep_going, daemon=True).start()
+
+    def stop(self) -> None:
+        """End it with the server; not with one of the server's workers, which leave by the same way."""
+        if os.getpid() == self._server:
+            self._stopping.set()
+            self._process.terminate()
+            self._process.wait(timeout=10)
+
+    def _keep_going(self) -> None:
+        while True:
+            self._process.wait()
+            if self._stopping.wait(SILENCE_CHECK_REST_SECONDS):
+                return
+            logs.event("silence_check_begun_anew")
+            self._process = self._begin()
+
+    def _begin(self) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-m", "triage", "silence", "--every", str(SILENCE_CHECK_SECONDS)])
+
+
+def _refuse_taken(host: str, port: int, address: str) -> None:
+    """Ends the command where something else listens there already: said once, and before anything is started."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as gunicorn: a port that was just left is free
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise click.ClickException(
+                f"the server cannot listen on {address} ({error.strerror}). Set TRIAGE_PORT to another port."
+            ) from None
 
 
 def _begin_rules(app: Flask) -> None:
@@ -60,6 +107,11 @@ def _begin_rules(app: Flask) -> None:
                 f"version {active.number} of the rules is active and cannot be read by this program:\n{errors}\n"
                 "Start the program that approved it, and change these places there."
             ) from None
+
+
+def address_of(host: str, port: int) -> str:
+    """Host and port as one word; an IPv6 address stands in brackets."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def is_loopback(host: str) -> bool:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import structlog
 from click import ClickException
 from flask import Flask, Response, current_app, g, has_app_context, render_template, request
 from flask.typing import ResponseReturnValue
@@ -161,8 +160,7 @@ def _sign_in(app: Flask) -> None:
     @app.before_request
     def guard() -> ResponseReturnValue | None:
         """Deny by default. Before the CSRF check, so that a form whose sender's sign-in timed out is kept."""
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(endpoint=request.endpoint, method=request.method)
+        logs.begin_request(request.endpoint, request.method)
         g.incident = secrets.token_hex(4)
         g.phone = _phone(None)  # so that an error page has numbers even when the next line finds no database
         g.phone = _phone(access.signed_in())
@@ -196,6 +194,8 @@ def _templates(app: Flask) -> None:
     def known_everywhere() -> dict[str, Any]:
         """Whom to call, who is signed in, where they can go. An error page does not ask the database for it."""
         person = None if g.get("broken") else access.signed_in()
+        if person is not None:
+            g.phone = _phone(person)  # somebody may have signed in with this very request
         return {"phone": g.phone, "person": person, "navigation": _navigation(person)}
 
 

@@ -77,6 +77,11 @@ def test_what_was_typed_is_kept_but_the_passphrase(alice, pages):
     assert "wrong horse" not in page.html
 
 
+def test_a_character_that_no_database_knows_is_a_slip_like_any_other(pages):
+    page = pages(None).get("accounts.sign_in").press("Sign in", sign_in_name="ali\x00ce", passphrase="x")
+    assert page.status == 403
+
+
 def test_empty_fields_are_named(pages):
     page = sign_in(pages(None), "", "")
     assert page.errors == ["Enter your sign-in name", "Enter your passphrase"]

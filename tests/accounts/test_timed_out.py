@@ -51,6 +51,17 @@ def test_a_form_sent_after_the_sign_in_ended_is_sent_again_by_one_press(emil, an
     assert doses(session) == 2
 
 
+def test_right_after_signing_in_the_number_is_that_of_the_own_team(make, pages):
+    patient = make.patient("Zoe", team=make.team("Other ward", phone="+44 1632 960 777"))
+    visitor = pages(make.account(patient))
+    form = visitor.get("reports.danger")
+    visitor.time_out()
+    page = form.press_only("Continue", signs="none")
+    page = sign_in_on(page, make.account(patient))
+    assert page.shows("not sent yet")
+    assert page.shows("+44 1632 960 777")
+
+
 def test_a_mistyped_passphrase_in_between_loses_nothing(emil, anna, dose, pages, session):
     visitor = pages(emil)
     form = visitor.get("accounts.add_dose", patient_id=anna.id)
@@ -101,6 +112,51 @@ def test_a_signed_in_persons_form_from_another_site_is_refused(emil, anna, dose,
     assert answer.status_code == 400
     assert "was kept" not in answer.text
     assert doses(session) == 1
+
+
+def resolve_form(make, anna, nurse, pages):
+    """The page on which the nurse, who signed in by the form, writes down what was done; and her browser."""
+    alert = make.alert(anna)
+    visitor = pages(None)
+    sign_in_on(visitor.get("accounts.sign_in"), nurse)
+    visitor.client.post(f"/alerts/{alert.id}/acknowledge", data={"csrf_token": visitor.csrf_token()})
+    return visitor, visitor.get("care_team.resolve", alert_id=alert.id), alert
+
+
+DONE = {"disposition": "advice_given", "note": "Telephoned, spoke with her."}
+
+
+def test_the_next_nurse_at_the_same_computer_does_not_send_what_the_last_one_typed(
+    make, anna, alice, bob, pages, session
+):
+    """It would stand in the record under the name of somebody who has not seen it."""
+    visitor, form, alert = resolve_form(make, anna, alice, pages)
+    visitor.time_out()
+    page = sign_in_on(form.press_only("Resolve", **DONE), bob)
+    assert page.path == "/queue"
+    assert page.shows("was not sent: the page was not printed for you")
+    assert DONE["note"] not in page.html
+    session.rollback()
+    assert alert.status == "acknowledged"
+
+
+def test_an_open_page_of_the_nurse_before_is_not_sent_by_the_one_who_is_signed_in_now(
+    make, anna, alice, bob, pages, session
+):
+    visitor, form, alert = resolve_form(make, anna, alice, pages)
+    visitor.time_out()
+    sign_in_on(visitor.get("accounts.sign_in"), bob)
+    assert form.press("Resolve", **DONE).shows("not printed for you")
+    session.rollback()
+    assert alert.status == "acknowledged"
+
+
+def test_the_same_nurse_sends_what_she_typed(make, anna, alice, pages, session):
+    visitor, form, alert = resolve_form(make, anna, alice, pages)
+    visitor.time_out()
+    sign_in_on(form.press_only("Resolve", **DONE), alice).press("Send it now")
+    session.rollback()
+    assert (alert.status, alert.resolved_by_id) == ("resolved", alice.id)
 
 
 def test_answers_that_hold_markup_are_carried_as_text(emil, anna, dose, pages, session):

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 from sqlalchemy import event, func, select, text
@@ -51,6 +52,25 @@ def test_a_report_that_cannot_be_saved_says_so_and_whom_to_call(make, anna, page
     visitor = pages(make.account(anna))
     before = counts(session)
     read_only()
+    page = visitor.post("reports.too_unwell")
+    assert page.status == 503
+    assert page.shows("not saved")
+    assert page.shows(anna.care_team.phone)
+    assert counts(session) == before
+    (event,) = [entry for entry in logged(caplog) if entry["event"] == "database_failed"]
+    assert page.shows(event["incident"])
+
+
+@pytest.mark.database("sqlite")
+def test_a_folder_that_cannot_be_written_is_a_database_that_cannot_be_written(
+    make, anna, pages, session, database_url, caplog
+):
+    """SQLite's writers take turns by a file beside the database: without it nothing can be saved either."""
+    visitor = pages(make.account(anna))
+    before = counts(session)
+    lock = Path(database_url.removeprefix("sqlite:///") + ".lock")
+    lock.unlink()
+    lock.mkdir()  # a file that nobody may open, whoever runs the tests
     page = visitor.post("reports.too_unwell")
     assert page.status == 503
     assert page.shows("not saved")

@@ -98,6 +98,9 @@ def test_a_danger_sign_shows_the_emergency_card_before_the_rest_is_asked(make, a
     assert box["height"] >= 44
     colours = link.evaluate("e => [getComputedStyle(e).color, getComputedStyle(e).backgroundColor]")
     assert colours[0] != colours[1], "the number on the card can be read"
+    number = phone.locator(".nhsuk-card--care").get_by_text("+44 1632 960 300", exact=True)
+    lines = number.evaluate("e => e.getClientRects().length")
+    assert lines == 1, "a number that breaks in two is misread"
 
 
 @pytest.mark.database("sqlite")

@@ -130,11 +130,23 @@ def test_a_group_without_an_answer_is_asked_for_and_the_rest_is_kept(visitor):
     assert page.field("group_fever") == "chills"
 
 
+def test_the_first_page_without_a_tick_asks_in_whole_sentences(visitor):
+    page = visitor.get("reports.danger").press("Continue", signs=None)
+
+    assert page.errors == ["Do you have any of these now? Tick what is true, or “None of these”"]
+
+
+def test_a_caregiver_is_not_asked_how_they_are_themselves(make, anna, pages):
+    page = danger(pages(make.caregiver(anna))).press("Continue", **TEMPERATURE)
+
+    assert not [legend.get_text() for legend in page.soup.select("legend") if "you are" in legend.get_text()]
+
+
 def test_none_of_these_beside_a_tick_is_asked_about(visitor):
     page = danger(visitor, "seizure", "none")
 
     assert page.errors == [
-        "Do you have any of these now?: “None of these” and another box are ticked. Untick one of them"
+        "Do you have any of these now? “None of these” and another box are ticked. Untick one of them"
     ]
 
 
@@ -185,6 +197,16 @@ def test_sending_twice_makes_one_report(visitor, session):
     home.press("I am too unwell to answer")
     home.press("I am too unwell to answer")
     assert len(reports(session)) == 2
+
+
+def test_going_back_after_sending_shows_what_was_sent_and_no_empty_form(visitor, session):
+    """An empty first page would look as if the report were lost."""
+    fill_in(visitor, {"temperature": "38.4"}).press("Send")
+    for step in ("check", "about", "temperature"):
+        page = visitor.get(f"reports.{step}").follow()
+        assert page.path == "/report"
+        assert page.shows("Last report")
+        assert page.shows("Urgent")
 
 
 def test_going_back_shows_what_was_typed_and_another_device_goes_on(visitor, make, anna, pages):
@@ -293,6 +315,28 @@ def test_the_note_is_kept_and_shown_as_text(visitor, session):
     assert page.shows("<b>hello</b>")
 
 
+def test_what_is_not_known_is_told_once_and_not_rule_by_rule(visitor):
+    """One "not sure" leaves a dozen rules open: somebody with a fever reads three sentences, the rest on asking."""
+    page = danger(visitor).press("Continue", **(TEMPERATURE | {"temperature": "", "unit": "none"}))
+    page = page.press("Continue", **groups(page, thinking=["unsure"]), other="no")
+    page = page.press("Continue", note="").press("Send")
+
+    (why,) = [item.get_text() for item in page.soup.select("li") if "Not everything could be decided" in item.text]
+    assert why.count("could not say whether") == 3
+    hidden = page.soup.select_one("details")
+    told = [item.get_text() for item in page.soup.select("li") if "could not say" in item.text]
+    assert hidden is not None
+    assert len(told) == len(set(told))
+    assert len([text for text in told if text not in hidden.get_text()]) == 1
+
+
+def test_a_character_that_no_database_stores_costs_no_report(visitor, session):
+    page = fill_in(visitor, note="It hurts\x00 here").press("Send")
+
+    assert page.shows("Your report")
+    assert reports(session)[0]["note"] == "It hurts here"
+
+
 def test_a_note_that_is_too_long_is_refused_and_kept(visitor):
     page = danger(visitor).press("Continue", **TEMPERATURE)
     page = page.press("Continue", **groups(page), other="no").press("Continue", note="x" * 4001)
@@ -309,9 +353,12 @@ def test_earlier_reports_are_listed_for_patient_and_caregiver(make, anna, pages,
 
 
 def test_steps_cannot_be_skipped(visitor):
-    assert visitor.get("reports.check").follow().path == "/report/danger"
-    assert visitor.get("reports.severity").follow().path == "/report/danger"
+    assert visitor.get("reports.check").follow().path == "/report"
+    assert visitor.get("reports.severity").follow().path == "/report"
     assert visitor.post("reports.send", {"token": "x"}).follow().path == "/report"
+    danger(visitor)
+    assert visitor.get("reports.check").follow().path == "/report/temperature"
+    assert visitor.get("reports.severity").follow().path == "/report/temperature"
 
 
 def test_codes_that_were_not_asked_are_not_taken(visitor, session):

@@ -179,6 +179,17 @@ def test_earlier_lines_of_the_same_patient_are_the_history(folder: Path) -> None
     assert fired(assess("\n".join(lines))) == [[], [], ["example"], [], [], [], [], ["example"]]
 
 
+@pytest.mark.parametrize(
+    "line", ['{"days_since_therapy": %s}', '[{"days_since_therapy": %s}]', '{"days_since_therapy":\n%s}']
+)
+def test_a_number_of_thousands_of_digits_is_answered_in_plain_words(folder: Path, line: str) -> None:
+    result = assess(line % ("9" * 5000))
+
+    assert result.exit_code == 2
+    assert "is no JSON: a number is far too long" in result.stderr
+    assert "sys." not in result.stderr
+
+
 def test_without_times_the_order_of_lines_counts(folder: Path) -> None:
     lines = [json.dumps({"patient": "A", "symptoms": {"nausea": word}}) for word in ["mild"] * 30 + ["none", "mild"]]
 
@@ -376,7 +387,32 @@ def test_a_folder_that_is_not_there_is_one_line(folder: Path) -> None:
     assert result.stderr.splitlines() == ["rulez:1:1: there is no such folder", "1 error in the rule files"]
 
 
-@pytest.mark.parametrize("command", ["", "assess", "symptoms", "rules", "rules check", "rules test", "rules explain"])
+@pytest.mark.parametrize("group", ["", "rules"])
+def test_the_list_of_commands_has_whole_sentences(group: str) -> None:
+    result = triage(*group.split(), "--help")
+
+    listed = result.stdout.partition("Commands:")[2].split("\n  ")[1:]
+    assert listed
+    assert not [line for line in listed if not line.strip().endswith(".") or "..." in line]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "",
+        "assess",
+        "symptoms",
+        "rules",
+        "rules check",
+        "rules test",
+        "rules explain",
+        "migrate",
+        "demo",
+        "serve",
+        "silence",
+        "reassess",
+    ],
+)
 def test_help_ends_in_a_line_to_paste_that_works_as_it_stands(command: str) -> None:
     result = triage(*command.split(), "--help")
 

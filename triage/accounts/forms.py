@@ -161,10 +161,6 @@ class AccessForm(FlaskForm):
         )
 
 
-class RenewForm(FlaskForm):
-    """One button: a new passphrase."""
-
-
 class DoseForm(_Dates):
     """A further infusion, cycle start or dose step."""
 

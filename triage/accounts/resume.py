@@ -4,6 +4,7 @@
    answers, carrying the posted fields along in one hidden input, signed, so that nobody else can put fields there.
 2. They sign in. A page in between says that what they typed was kept; its button posts the same fields to the same
    address. A press of a button, and no redirect, because it works without JavaScript and shows what happens.
+3. Somebody else signs in, as on the computer of a ward: nothing is sent, since it would be sent under their name.
 
 Fields that come from another site are never carried: that would let a stranger's page prepare somebody's report.
 """
@@ -12,9 +13,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from flask import current_app, request
 from itsdangerous import BadData, URLSafeSerializer
+
+from triage.accounts.sessions import printed_for
+from triage.models import Person
 
 FIELD = "kept"
 _NOT_KEPT = {"csrf_token"}
@@ -26,10 +31,16 @@ class Kept:
 
     url: str
     fields: tuple[tuple[str, str], ...]
+    typed_by: UUID | None
+    """Who typed it; None for a page that was printed before anybody signed in."""
 
     def sign(self) -> str:
         """As text for a hidden input."""
-        return _serializer().dumps([self.url, self.fields])
+        return _serializer().dumps([self.url, self.fields, str(self.typed_by or "")])
+
+    def is_of(self, person: Person) -> bool:
+        """Whether that person may send it."""
+        return self.typed_by in (None, person.id)
 
 
 def posted() -> Kept | None:
@@ -37,14 +48,14 @@ def posted() -> Kept | None:
     if request.method != "POST" or not _same_origin():
         return None
     fields = tuple((name, value) for name, value in request.form.items(multi=True) if name not in _NOT_KEPT)
-    return Kept(request.full_path.rstrip("?"), fields)
+    return Kept(request.full_path.rstrip("?"), fields, printed_for(request.form.get("csrf_token", "")))
 
 
 def from_signed(text: str) -> Kept | None:
     """What `Kept.sign` made; None for anything else."""
     try:
-        url, fields = _serializer().loads(text)
-        return Kept(url, tuple((name, value) for name, value in fields))
+        url, fields, typed_by = _serializer().loads(text)
+        return Kept(url, tuple((name, value) for name, value in fields), UUID(typed_by) if typed_by else None)
     except (BadData, ValueError, TypeError):
         return None
 

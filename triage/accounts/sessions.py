@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from flask import current_app, g, session
 from flask_login import login_user, logout_user
+from itsdangerous import BadData, URLSafeTimedSerializer
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
@@ -15,6 +18,7 @@ from triage.database import db
 from triage.models import Patient, Person
 
 _UNTIL = "until"
+_TOKEN = "csrf_token"  # noqa: S105 (Flask-WTF's name for it, not a token)
 
 
 def length(person: Person) -> timedelta:
@@ -30,7 +34,22 @@ def start(person: Person, at: datetime) -> None:
     g.pop("csrf_token", None)  # made for the session that is gone; a page of this very answer needs a new one
     session.permanent = True
     session[_UNTIL] = (at + length(person)).timestamp()
+    # Flask-WTF signs this into the token of every form: a page then says for whom it was printed, also after the end
+    # of the sign-in, when the next nurse sits at the same computer.
+    session[_TOKEN] = f"{person.id}/{secrets.token_hex(20)}"
     login_user(person)
+
+
+def printed_for(token: str) -> UUID | None:
+    """The person for whom a form with that token was printed; None for a form that was printed for nobody."""
+    try:
+        return UUID(str(_tokens().loads(token)).partition("/")[0])
+    except (BadData, ValueError):
+        return None
+
+
+def _tokens() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.secret_key or "", salt="wtf-csrf-token")  # as flask_wtf.csrf does
 
 
 def end() -> None:

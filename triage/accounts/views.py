@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -16,9 +16,9 @@ from sqlalchemy.orm import selectinload
 from triage import clock
 from triage.accounts import resume, services, sessions
 from triage.accounts.access import patient_for, patients_of, person, public, roles, signed_in, team_of
-from triage.accounts.forms import AccessForm, DoseForm, EndForm, EnrolForm, RenewForm, SignInForm
+from triage.accounts.forms import AccessForm, DoseForm, EndForm, EnrolForm, SignInForm
 from triage.database import db
-from triage.models import Course, Patient, Role
+from triage.models import Course, Patient, Person, Role
 from triage.ruleset_editor import versions
 
 bp = Blueprint("accounts", __name__)
@@ -66,7 +66,7 @@ def sign_in() -> ResponseReturnValue:
             return _sign_in_page(form, 403)
         sessions.start(somebody, clock.now())
         kept = resume.from_signed(form.kept.data or "")
-        return _send_again(kept, signed_in_again=True) if kept else redirect(_after(form.next.data))
+        return _send_again(kept, somebody, signed_in_again=True) if kept else redirect(_after(form.next.data))
     return _sign_in_page(form, 422 if form.errors else 200)
 
 
@@ -85,8 +85,8 @@ def sign_in_first() -> ResponseReturnValue | None:
     """
     kept = resume.posted()
     on_sign_in_page = request.endpoint == "accounts.sign_in"
-    if signed_in() and not on_sign_in_page:
-        return _send_again(kept, signed_in_again=False) if kept else None
+    if (somebody := signed_in()) and not on_sign_in_page:
+        return _send_again(kept, somebody, signed_in_again=False) if kept else None
     if request.method == "GET":
         return redirect(url_for("accounts.sign_in", next=request.full_path.rstrip("?")))
     form = SignInForm(formdata=None)
@@ -105,7 +105,10 @@ def _sign_in_page(form: SignInForm, status: int, timed_out: bool = False) -> Res
     return render_template("accounts/sign_in.html", form=form, timed_out=timed_out, kept=kept), status
 
 
-def _send_again(kept: resume.Kept, signed_in_again: bool) -> ResponseReturnValue:
+def _send_again(kept: resume.Kept, somebody: Person, signed_in_again: bool) -> ResponseReturnValue:
+    if not kept.is_of(somebody):
+        flash("What was typed on that page was not sent: the page was not printed for you. Begin anew if it is yours.")
+        return redirect(url_for("accounts.home"))
     return render_template("accounts/send_again.html", kept=kept, signed_in_again=signed_in_again)
 
 
@@ -152,7 +155,6 @@ def patient(patient_id: UUID) -> ResponseReturnValue:
         "accounts/patient.html",
         patient=patient,
         course=services.open_course(patient),
-        renew=RenewForm(formdata=None),
         **_words(),
     )
 
@@ -216,7 +218,4 @@ def _today() -> date:
 def _words() -> dict[str, Any]:
     """Codes in plain words."""
     therapies = versions.active().catalogue.therapies
-    return {
-        "therapies": {code: therapy.label for code, therapy in therapies.items()},
-        "dose_kinds": {"infusion": "infusion", "cycle_start": "start of a cycle", "dose_step": "dose step or restart"},
-    }
+    return {"therapies": {code: therapy.label for code, therapy in therapies.items()}}

@@ -24,11 +24,10 @@ from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import structlog
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from triage import clock
+from triage import clock, logs
 from triage.accounts import audit
 from triage.alerts.services import add_finding
 from triage.database import db, writing
@@ -42,8 +41,6 @@ from triage.rules.ruleset import Ruleset
 from triage.rules.urgency import Urgency
 from triage.rules.wording import fact_sentence, hours
 from triage.ruleset_editor import versions
-
-log = structlog.get_logger(__name__)
 
 CHECK_FAILED = "silence-check-failed"
 """Stands for a rule in the finding of a patient whose check failed."""
@@ -61,7 +58,7 @@ def main(every: int | None) -> None:
             try:
                 sweep(db.session, versions.active(), clock.now())
             except Exception as error:
-                log.error("silence_sweep_failed", error=type(error).__name__)
+                logs.failure("silence_sweep_failed", error)
                 if every is None:
                     raise
         if every is None:
@@ -125,7 +122,7 @@ def _tell(session: Session, ruleset: Ruleset, patient_id: UUID, at: datetime) ->
             add_finding(session, ruleset, patient, assessment, AlertKind.SILENCE, None, at)
             audit.record(session, "silence_found", by=None, patient=patient, at=at)
     except Exception as error:  # the next sweep tries again; the patients after this one must not wait for it
-        log.error("silence_finding_failed", patient=str(patient_id), error=type(error).__name__)
+        logs.failure("silence_finding_failed", error, patient=str(patient_id))
         return 0
     return 1
 
@@ -153,7 +150,7 @@ def _to_tell(
         again = None if told.waiting else judge(ruleset, patient, last, at, not_before=told.handled_at)
         return assessment if again is not None and again.urgency > Urgency.ROUTINE else None
     except Exception as error:
-        log.error("silence_check_failed", patient=str(patient.id), error=type(error).__name__)
+        logs.failure("silence_check_failed", error, patient=str(patient.id))
         told = _told(session, patient, last.reported_at if last else None, failed=True)
         if told.waiting or (told.handled_at is not None and at - told.handled_at < FAILED_AGAIN_AFTER):
             return None

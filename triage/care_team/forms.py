@@ -20,11 +20,6 @@ DISPOSITIONS = {
 }
 
 
-def _readable(text: str | None) -> str | None:
-    """Without the one character that a database refuses and nobody types."""
-    return text.replace("\x00", "") if text else text
-
-
 class ResolveForm(FlaskForm):
     """What was done about an alert. `note_needed` says whether that disposition needs words as well; `seen` is the
     number of findings that stood on the page."""
@@ -39,7 +34,6 @@ class ResolveForm(FlaskForm):
     note = TextArea(
         "Note",
         description="What you found and agreed. For urgent alerts and “No action” it is needed.",
-        filters=[_readable],
     )
 
     def __init__(self, note_needed: Any, **kwargs: Any) -> None:

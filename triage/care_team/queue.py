@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import structlog
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, contains_eager, selectinload
 
+from triage import logs
 from triage.models import (
     Alert,
     AlertFinding,
@@ -29,8 +29,6 @@ from triage.models import (
 from triage.reports import history, results
 from triage.rules.ruleset import Ruleset
 from triage.ruleset_editor import versions
-
-log = structlog.get_logger(__name__)
 
 SILENCE = "No report came"
 UNREADABLE = "the reasons could not be read: open the record and look at the report itself"
@@ -205,7 +203,7 @@ def _facts(session: Session, finding: AlertFinding, team: CareTeam) -> tuple[str
         ruleset = versions.by_hash(session, finding.ruleset_hash)
         return told(finding.body, ruleset, team).telling
     except Exception as error:
-        log.error("finding_unreadable", finding=str(finding.id), error=type(error).__name__)
+        logs.failure("finding_unreadable", error, finding=str(finding.id))
         return stored_sentences(finding.body) or (UNREADABLE,)
 
 

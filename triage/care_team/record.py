@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import TypedDict
 from uuid import UUID
 
-import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
+from triage import logs
 from triage.care_team.forms import DISPOSITIONS
 from triage.care_team.queue import (
     SILENCE,
@@ -41,8 +41,6 @@ from triage.rules.report import Report
 from triage.rules.ruleset import Passage, Ruleset, Source
 from triage.rules.urgency import Urgency
 from triage.ruleset_editor import versions
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
@@ -227,7 +225,7 @@ def _report(session: Session, record: ReportRecord, patient: Patient) -> Entry:
     try:
         report = history.read(record, catalogue)
     except Exception as error:
-        log.error("report_unreadable", report=str(record.id), error=type(error).__name__)
+        logs.failure("report_unreadable", error, report=str(record.id))
         report, answers = Report(), [("As it was stored", record.data)]
     else:
         answers = results.answers(report, catalogue)
@@ -273,7 +271,7 @@ def _told(session: Session, body: bytes, ruleset_hash: str, patient: Patient) ->
     try:
         judged = _judged(body, versions.by_hash(session, ruleset_hash), patient)
     except Exception as error:
-        log.error("assessment_unreadable", patient=str(patient.id), error=type(error).__name__)
+        logs.failure("assessment_unreadable", error, patient=str(patient.id))
         return {"judged": None, "facts": stored_sentences(body) or (UNREADABLE,)}
     return {"judged": judged, "facts": judged.result.telling}
 

@@ -174,10 +174,13 @@ class _TickOrNone:
 
     def __call__(self, form: Form, field: Field) -> None:
         ticked = field.data or []
+        question = self.about.endswith("?")
         if not ticked:
-            raise ValidationError(f"{self.about}: tick what is true, or “None of these”")
+            tick = f"{self.about} Tick" if question else f"{self.about}: tick"
+            raise ValidationError(f"{tick} what is true, or “None of these”")
         if NONE in ticked and len(ticked) > 1:
-            raise ValidationError(f"{self.about}: “None of these” and another box are ticked. Untick one of them")
+            about = self.about if question else f"{self.about}:"
+            raise ValidationError(f"{about} “None of these” and another box are ticked. Untick one of them")
 
 
 def _group(label: str, choices: list[tuple[str, str]], hints: Mapping[str, str], **options: Any) -> Checkboxes:

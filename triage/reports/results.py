@@ -63,7 +63,12 @@ class Result:
             if not reason.facts:
                 found.update({(text,): (0.0, text) for text in reason.because})
         sentences = [text for _, text in found.values()]
-        return tuple(dict.fromkeys([*sentences, *(text for reason in self.undecided for text in reason.because)]))
+        return tuple(dict.fromkeys([*sentences, *self.open_questions]))
+
+    @property
+    def open_questions(self) -> tuple[str, ...]:
+        """What could not be decided, each once: one answer that is not known leaves many rules open."""
+        return tuple(dict.fromkeys(text for reason in self.undecided for text in reason.because))
 
 
 def _weight(fact: Fact) -> float:

@@ -102,7 +102,7 @@ def ask() -> ResponseReturnValue:
     step = request.path.rsplit("/", 1)[-1]
     asking = _asking()
     if request.method == "GET" and asking.draft is None and step != "danger":
-        return redirect(url_for("reports.danger"))
+        return redirect(url_for("reports.home"))  # as after sending, by the back button: there stands what was sent
     if not forms.needed(step, asking.questions, asking.answers):
         return redirect(_where(_open_step(asking)))
     form = forms.step_form(step, asking.questions, {**asking.typed, **asking.answers})
@@ -149,8 +149,10 @@ def _keep(asking: Asking, step: str, form: forms.StepForm) -> ResponseReturnValu
 @roles(*REPORTERS)
 def check() -> ResponseReturnValue:
     asking = _asking()
-    if asking.draft is None or (missing := forms.first_open(asking.questions, asking.answers)):
-        return redirect(_where(missing if asking.draft else "danger"))
+    if asking.draft is None:
+        return redirect(url_for("reports.home"))  # as after sending, by the back button: there stands what was sent
+    if missing := forms.first_open(asking.questions, asking.answers):
+        return redirect(_where(missing))
     report = forms.to_report(asking.questions, asking.answers)
     catalogue = asking.questions.catalogue
     return render_template(

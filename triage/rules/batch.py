@@ -128,7 +128,7 @@ def _items(text: str, number: int) -> Iterator[tuple[int, Any]]:
             yield _bad(number + error.lineno - 1, f"{error.msg} at column {error.colno}")
             return
         except (ValueError, RecursionError) as error:
-            yield _bad(line, str(error) if isinstance(error, ValueError) else "too deeply nested")
+            yield _bad(line, _why(error))
             return
         yield line, item
         at = _after_spaces(text, at)
@@ -165,11 +165,18 @@ def _parse(line: bytes, number: int) -> Any:
         below, column = error.doc.count("\n", 0, at), at - error.doc.rfind("\n", 0, at)
         return _bad(number + below, f"{error.msg} at column {column}")[1]
     except (ValueError, RecursionError) as error:
-        return _bad(number, str(error) if isinstance(error, ValueError) else "too deeply nested")[1]
+        return _bad(number, _why(error))[1]
 
 
 def _bad(number: int, why: str) -> tuple[int, BadLine]:
     return number, BadLine(number, f"is no JSON: {why}")
+
+
+def _why(error: ValueError | RecursionError) -> str:
+    if isinstance(error, RecursionError):
+        return "too deeply nested"
+    # Python's own sentence about long numbers tells programmers how to allow them.
+    return "a number is far too long" if "integer string conversion" in str(error) else str(error)
 
 
 def _no_constant(word: str) -> None:
