@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-spark lint format lock screenshots bench clean
+.PHONY: help install run test test-spark lint format lock screenshots bench bench-replay clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -19,7 +19,7 @@ PYTEST_ARGS ?=
 COVERAGE := $(if $(strip $(PYTEST_ARGS)),,--cov=triage.rules --cov-branch --cov-report=term-missing --cov-fail-under=95)
 
 help: ## list these commands
-	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1 \2/p' Makefile | awk '{ c = $$2; $$1 = $$2 = ""; printf "  make %-11s%s\n", c, $$0 }'
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1 \2/p' Makefile | awk '{ c = $$2; $$1 = $$2 = ""; printf "  make %-13s%s\n", c, $$0 }'
 
 install: $(VENV)/.installed ## what running needs, in .venv; leaves .venv/bin/triage
 
@@ -58,6 +58,9 @@ screenshots: $(VENV)/.installed-dev ## take the pictures of docs/images anew (sy
 
 bench: $(VENV)/.installed-bench ## how fast the rules judge, beside plain Python and public rule engines (docs/performance.md)
 	@$(PYTHON) bench/engine.py
+
+bench-replay: $(VENV)/.installed ## how fast a replay goes through millions of reports, beside Polars by hand (some minutes, 2 GB of disk)
+	@$(PYTHON) -m bench.replay
 
 clean: ## remove .venv and what tools left behind; keeps the database
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build dist

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from bench import by_hand, engine, public_engines
+from bench import by_hand, engine, public_engines, replay
 from bench.reports import MOST_EARLIER, Told
+from tests.rules.records import examples, past
 from triage.rules.engine import assess
 from triage.rules.loading import load
 from triage.rules.ruleset import Ruleset
+from triage.ruleset_editor import frames
 
 
 @pytest.fixture(scope="module")
@@ -51,3 +55,16 @@ def test_many_rules_are_as_many_and_none_of_them_fails(shipped: Ruleset, kinds: 
 
     assert len(many.by_id) == 300
     assert not any(rule.failed for one in kinds["firing"] for rule in assess(many, one.report, one.history).fired)
+
+
+def test_the_rules_written_by_hand_as_columns_agree_with_the_replay(tmp_path: Path, shipped: Ruleset) -> None:
+    """On every example of every rule, and on the first patients of the benchmark."""
+    replay.make(tmp_path, 5 * replay.EACH, patients=5)
+    frames.write(past(examples(shipped)), shipped.catalogue.symptoms, tmp_path / "examples.parquet")
+    found = replay.by_hand(tmp_path)
+    told = replay.by_replay(tmp_path)
+
+    assert told == found
+    assert replay.by_hand_once(tmp_path) == {"before": found["before"]}
+    assert all(told["before"].values()), "a rule that never fires is not compared"
+    assert told["after"]["crs-fever"] > told["before"]["crs-fever"]

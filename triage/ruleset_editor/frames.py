@@ -20,7 +20,7 @@ from triage.rules.ruleset import Ruleset
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
-AT_ONCE = 50_000
+AT_ONCE = 100_000
 """Reports in memory at a time: a frame of them with all its verdicts takes some hundred megabytes."""
 
 _KINDS: dict[str, Any] = {"string": pl.String, "int64": pl.Int64, "int8": pl.Int8}
