@@ -64,23 +64,46 @@ def of_parquet(path: Path, at_once: int = AT_ONCE) -> Iterator[Frame]:
 
     The rows stand as `triage rules columns` writes them: patient after patient, and by position.
     """
-    try:
-        scan = pl.scan_parquet(path)
-        _must_hold_reports(scan.collect_schema().names())
-    except pl.exceptions.PolarsError as error:
-        raise NoReports(str(error).partition("\n")[0]) from None
-    offset = 0
-    left: pl.DataFrame | None = None
-    while len(part := scan.slice(offset, at_once).collect()):
-        offset += len(part)
-        if left is not None:
-            part = pl.concat([left, part])
-        last = pl.col("patient") == part["patient"][-1]
-        left = part.filter(last)
-        if len(whole := part.filter(~last)):
-            yield _eager(whole)
-    if left is not None:
-        yield _eager(left)
+    left: list[pl.DataFrame] = []
+    for part in _slices(path, at_once):
+        left.append(part)
+        if sum(map(len, left)) >= at_once:
+            together = pl.concat(left, how="diagonal")
+            last = pl.col("patient") == together["patient"][-1]
+            left = [together.filter(last)]
+            if len(whole := together.filter(~last)):
+                yield _eager(_in_order(whole))
+    if left:
+        yield _eager(_in_order(pl.concat(left, how="diagonal")))
+
+
+def _slices(path: Path, at_once: int) -> Iterator[pl.DataFrame]:
+    """The rows of a file, or of one file of a folder after the other, some at a time."""
+    files = sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+    if not files:
+        raise NoReports("no file in it ends in .parquet")
+    for file in files:
+        try:
+            scan = pl.scan_parquet(file)
+            _must_hold_reports(scan.collect_schema().names())
+            offset = 0
+            while len(part := scan.slice(offset, at_once).collect()):
+                offset += len(part)
+                yield part
+        except pl.exceptions.PolarsError as error:
+            raise NoReports(str(error).partition("\n")[0]) from None
+
+
+def _in_order(whole: pl.DataFrame) -> pl.DataFrame:
+    """The rows, in which each patient's stand together and by position: else others' would count as their history."""
+    patient, position = pl.col("patient"), pl.col("position")
+    begins = (position == 0) & (patient != patient.shift(1)).fill_null(True)
+    goes_on = ((patient == patient.shift(1)) & (position == position.shift(1) + 1)).fill_null(False)
+    if not whole.select((begins | goes_on).all()).item():
+        raise NoReports(
+            "its rows do not stand patient after patient, by position; write it with `triage rules columns`"
+        )
+    return whole
 
 
 def _must_hold_reports(names: Iterable[str]) -> None:
