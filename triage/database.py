@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 from uuid import UUID, uuid4
 
 from flask_sqlalchemy_lite import SQLAlchemy
@@ -76,20 +77,28 @@ class Model(DeclarativeBase):
 
 
 class NoWriteLock(SQLAlchemyError):
-    """The file by which SQLite's writers take turns cannot be opened: the disk is full or can only be read."""
+    """A writer's turn does not come: the file by which SQLite's writers take turns cannot be opened (the disk is full
+    or can only be read), or another program keeps it."""
 
 
+LONGEST_WAIT = 15.0
+"""Seconds that a writer waits for others. Then somebody is told "not saved" and whom to call, while they still look at
+the page: a program that was stopped while it wrote must not keep everybody else waiting for ever."""
 _WRITE = "triage_write"
 _thread_lock = threading.RLock()
 
 
 @event.listens_for(Engine, "connect")
 def _on_connect(connection: Any, record: Any) -> None:
-    """Make SQLite durable and leave transactions to us; other databases need nothing."""
+    """Make SQLite durable and leave transactions to us; nobody waits for a lock for ever."""
+    longest = round(LONGEST_WAIT * 1000)
     if type(connection).__module__.startswith("sqlite3"):
         connection.isolation_level = None
-        for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on", "busy_timeout=15000"):
+        for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on", f"busy_timeout={longest}"):
             connection.execute(f"PRAGMA {pragma}")
+    elif type(connection).__module__.startswith("psycopg"):
+        connection.execute(f"SET lock_timeout = {longest}")
+        connection.commit()
 
 
 @event.listens_for(Engine, "begin")
@@ -122,14 +131,31 @@ def writing(session: Session) -> Iterator[None]:
 
 @contextmanager
 def _file_lock(database: Path) -> Iterator[None]:
-    with _thread_lock:
+    until = time.monotonic() + LONGEST_WAIT
+    if not _thread_lock.acquire(timeout=LONGEST_WAIT):
+        raise NoWriteLock("another writer does not end")
+    try:
         try:
             handle = open(database.with_name(database.name + ".lock"), "w")  # noqa: SIM115 (closed below)
         except OSError as error:
             raise NoWriteLock(type(error).__name__) from error
         with handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+            _take_turn(handle, until)
             yield
+    finally:
+        _thread_lock.release()
+
+
+def _take_turn(handle: IO[str], until: float) -> None:
+    """Wait for the other processes, of which there are few: looking every two milliseconds finds a turn soon enough."""
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise NoWriteLock("another program does not end its writing") from None
+            time.sleep(0.002)
 
 
 def problem_of(error: Exception) -> str | None:
@@ -138,7 +164,7 @@ def problem_of(error: Exception) -> str | None:
     Only what is wrong with the whole database is told: an error about a row may quote what stands in it.
     """
     if isinstance(error, NoWriteLock):
-        return f"the folder of the database cannot be written ({error})."
+        return f"the database cannot be written ({error})."
     if isinstance(error, OperationalError | ProgrammingError) or type(error) is DatabaseError:
         said = (str(error.orig).splitlines() or [""])[0]
         return f"the database cannot be used ({said}). TRIAGE_DATABASE_URL names it; `triage migrate` makes its tables."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import logging
 import re
@@ -10,7 +11,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event, func, select, text
+from sqlalchemy.orm import Session
 
+from triage import database
 from triage.accounts import services as accounts
 from triage.database import db
 from triage.models import Alert, AlertStatus, AuditEntry, Patient, Person, ReportRecord
@@ -78,6 +81,41 @@ def test_a_folder_that_cannot_be_written_is_a_database_that_cannot_be_written(
     assert counts(session) == before
     (event,) = [entry for entry in logged(caplog) if entry["event"] == "database_failed"]
     assert page.shows(event["incident"])
+
+
+@pytest.mark.database("sqlite")
+def test_a_program_that_hangs_while_it_writes_keeps_nobody_waiting_for_ever(
+    make, anna, pages, session, database_url, monkeypatch
+):
+    visitor = pages(make.account(anna))
+    before = counts(session)
+    monkeypatch.setattr(database, "LONGEST_WAIT", 0.2)
+    with open(database_url.removeprefix("sqlite:///") + ".lock", "w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        page = visitor.post("reports.too_unwell")
+        assert page.status == 503
+        assert page.shows("not saved")
+        assert counts(session) == before
+    assert visitor.post("reports.too_unwell").status == 302
+
+
+@pytest.mark.database("postgresql")
+def test_a_session_that_hangs_while_it_writes_keeps_nobody_waiting_for_ever(
+    make, anna, pages, session, app, monkeypatch
+):
+    """The same where rows are locked: the patient's row is, by somebody who does not go on."""
+    visitor = pages(make.account(anna))
+    before = counts(session)
+    session.rollback()
+    with app.app_context():
+        db.engine.dispose()  # the next connections are new ones
+    monkeypatch.setattr(database, "LONGEST_WAIT", 0.2)
+    with Session(session.get_bind()) as other:
+        other.execute(select(Patient).where(Patient.id == anna.id).with_for_update())
+        page = visitor.post("reports.too_unwell")
+        assert page.status == 503
+        assert page.shows("not saved")
+    assert counts(session) == before
 
 
 def test_a_nurse_is_told_that_an_acknowledgement_was_not_saved(make, anna, alice, pages, session, read_only):
