@@ -138,14 +138,14 @@ def load_texts(files: Mapping[str, str]) -> Ruleset:
     loader = _Loader()
     trees = {}
     for name, text in files.items():
-        trees[name], mistakes = _tree(name, text)
+        trees[name], mistakes = tree_of(name, text)
         for place, message in mistakes:
             loader.add(place, message)
     return loader.ruleset(trees, os.path.dirname(next(iter(trees), "")))
 
 
 @lru_cache(maxsize=32)
-def _tree(name: str, text: str) -> tuple[Tree, tuple[tuple[Place, str], ...]]:
+def tree_of(name: str, text: str) -> tuple[Tree, tuple[tuple[Place, str], ...]]:
     """The tree and its mistakes. While somebody edits one file of many, the others are read once; nobody changes a
     tree."""
     mistakes: list[tuple[Place, str]] = []
