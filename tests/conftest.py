@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -46,6 +47,20 @@ for name in [name for name in os.environ if name.startswith("TRIAGE_")]:
 settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("desk"), derandomize=True, database=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def noon() -> Iterator[None]:
+    """Tests begin at noon in London, whenever they are run: midnight must not fall between what a test makes "five days
+    ago" and the page that counts the days. Commands in processes of their own have the real time."""
+    from triage import clock
+
+    real = clock.now
+    now = real().astimezone(ZoneInfo("Europe/London"))
+    until_noon = now.replace(hour=12, minute=0) - now
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", lambda: real() + until_noon)
+        yield
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
