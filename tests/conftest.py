@@ -15,9 +15,10 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from itertools import count
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import psycopg
     from flask import Flask
     from flask.testing import FlaskClient
+    from jinja2 import BytecodeCache
     from playwright.sync_api import Browser
     from sqlalchemy.orm import Session
 
@@ -45,6 +47,20 @@ for name in [name for name in os.environ if name.startswith("TRIAGE_")]:
 settings.register_profile("desk", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", settings.get_profile("desk"), derandomize=True, database=None, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def noon() -> Iterator[None]:
+    """Tests begin at noon in London, whenever they are run: midnight must not fall between what a test makes "five days
+    ago" and the page that counts the days. Commands in processes of their own have the real time."""
+    from triage import clock
+
+    real = clock.now
+    now = real().astimezone(ZoneInfo("Europe/London"))
+    until_noon = now.replace(hour=12, minute=0) - now
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(clock, "now", lambda: real() + until_noon)
+        yield
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -81,8 +97,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         template: Path = request.getfixturevalue("sqlite_template")
         yield f"sqlite:///{shutil.copy(template, tmp_path / 'triage.sqlite3')}"
     else:
-        databases: PostgresqlDatabases = request.getfixturevalue("postgresql_databases")
-        yield from databases.fresh()
+        database: PostgresqlDatabase = request.getfixturevalue("postgresql_database")
+        yield database.url
+        database.empty()
 
 
 @pytest.fixture(scope="session")
@@ -98,38 +115,70 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_databases(postgres_url: str) -> Iterator[PostgresqlDatabases]:
-    """Copies of an empty migrated PostgreSQL database."""
-    import psycopg
-    from sqlalchemy import make_url
-
-    from triage.database import upgrade
-
-    sockets = Path(str(make_url(postgres_url).query["host"]))
-    with psycopg.connect(host=str(sockets), user="app", dbname="postgres", autocommit=True) as connection:
-        databases = PostgresqlDatabases(sockets, connection)
-        connection.execute("CREATE DATABASE template_triage")
-        upgrade(servers.postgresql_url(sockets, "template_triage"))
-        databases.disconnect_others("template_triage")  # a database in use cannot be copied
-        yield databases
+def postgresql_database(postgres_url: str) -> Iterator[PostgresqlDatabase]:
+    """The migrated PostgreSQL database of this test process."""
+    database = PostgresqlDatabase(postgres_url)
+    yield database
+    database.close()
 
 
-class PostgresqlDatabases:
-    """Makes databases that are copies of `template_triage`: far quicker than migrating each."""
+class PostgresqlDatabase:
+    """One database for all tests of a process, emptied after each: a copy for each takes a hundred times as long."""
 
-    def __init__(self, sockets: Path, connection: psycopg.Connection) -> None:
-        self._sockets = sockets
-        self._connection = connection
-        self._numbers = count(1)
+    def __init__(self, postgres_url: str) -> None:
+        from sqlalchemy import make_url
 
-    def fresh(self) -> Iterator[str]:
-        name = f"triage_{next(self._numbers)}"
-        self._connection.execute(f"CREATE DATABASE {name} TEMPLATE template_triage")
-        yield servers.postgresql_url(self._sockets, name)
-        self._connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        self._sockets = str(make_url(postgres_url).query["host"])
+        self._server = self._connect("postgres")
+        self.url = servers.postgresql_url(Path(self._sockets), "triage")
+        self._make()
 
-    def disconnect_others(self, name: str) -> None:
-        self._connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+    def _connect(self, database: str) -> psycopg.Connection:
+        import psycopg
+
+        return psycopg.connect(host=self._sockets, user="app", dbname=database, autocommit=True)
+
+    def _make(self) -> None:
+        from triage.database import upgrade
+
+        self._server.execute("CREATE DATABASE triage")
+        upgrade(self.url)
+        self._database = self._connect("triage")
+        names = self._database.execute("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = 'public'")
+        self._tables = [name for (name,) in names if name != "alembic_version"]
+        self._schema = self._changes_of_schema()
+
+    def empty(self) -> None:
+        """As it was when it was made: no rows, numbers from 1 again, no settings, and the tables of the migrations."""
+        # Whatever this test left open, a lock or a thread that writes: it must not reach the next one.
+        self._server.execute(
+            "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = 'triage' AND pid <> %s",
+            [self._database.info.backend_pid],
+        )
+        if self._changes_of_schema() != self._schema:
+            self._database.close()
+            self._server.execute("DROP DATABASE triage")
+            self._make()
+            return
+        self._server.execute("ALTER DATABASE triage RESET ALL")
+        with self._database.transaction():
+            # A replica runs no triggers: those that protect the record would refuse this, and foreign keys would ask
+            # for an order. TRUNCATE would make new files for every table and index.
+            self._database.execute("SET LOCAL session_replication_role = replica")
+            for table in self._tables:
+                self._database.execute(f"DELETE FROM {table}")
+            self._database.execute("SELECT setval(quote_ident(sequencename)::regclass, 1, false) FROM pg_sequences")
+
+    def _changes_of_schema(self) -> object:
+        """The transactions that made or last changed the parts of all tables and triggers."""
+        catalogues = ("pg_class", "pg_attribute", "pg_constraint", "pg_index", "pg_trigger", "pg_proc", "pg_namespace")
+        changes = "SELECT '{0}', count(*), sum(xmin::text::bigint) FROM {0}"
+        each = " UNION ALL ".join(changes.format(name) for name in catalogues)
+        return self._database.execute(each).fetchall()
+
+    def close(self) -> None:
+        self._database.close()
+        self._server.close()
 
 
 @pytest.fixture
@@ -140,10 +189,30 @@ def app(database_url: str, tmp_path: Path) -> Iterator[Flask]:
 
     settings = {"TESTING": True, "SECRET_KEY": "only-for-tests", "DATABASE_URL": database_url, "DATA": str(tmp_path)}
     app = create_app(settings)
+    app.jinja_env.bytecode_cache = compiled_templates()
     yield app
     with app.app_context():
         for engine in db.engines.values():
             engine.dispose()
+
+
+@cache
+def compiled_templates() -> BytecodeCache:
+    """Templates compiled once a process, and again when their text changes: each test has an application of its own."""
+    from jinja2 import BytecodeCache
+    from jinja2.bccache import Bucket
+
+    class Compiled(BytecodeCache):
+        def __init__(self) -> None:
+            self.codes: dict[tuple[str, str], Any] = {}
+
+        def load_bytecode(self, bucket: Bucket) -> None:
+            bucket.code = self.codes.get((bucket.key, bucket.checksum))
+
+        def dump_bytecode(self, bucket: Bucket) -> None:
+            self.codes[bucket.key, bucket.checksum] = bucket.code
+
+    return Compiled()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ inline script or style, a header missing, or no number to call, fails the test t
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -65,14 +66,12 @@ class Page(Part):
     """An answer of the application, and the person it was given to."""
 
     def __init__(self, visitor: Visitor, path: str, response: TestResponse) -> None:
-        from bs4 import BeautifulSoup
-
         self.visitor = visitor
         self.path = path
         self.response = response
         self.status = response.status_code
         self.html = response.get_data(as_text=True)
-        self.soup: BeautifulSoup = BeautifulSoup(self.html, "html5lib")
+        self.soup, self.html_errors = _parsed(self.html)
         super().__init__(self.soup.body)  # type: ignore[arg-type]  # html5lib always makes a body
 
     @property
@@ -150,6 +149,27 @@ class Page(Part):
         return found[0]
 
 
+def _parsed(html: str) -> tuple[BeautifulSoup, list[Any]]:
+    """The page, and what html5lib finds invalid in it: position, code and details of each mistake. Beautiful Soup
+    throws these away, and parsing each page once more for them would take as long as making it."""
+    import html5lib
+    from bs4 import BeautifulSoup
+    from bs4.builder import HTML5TreeBuilder
+
+    class Builder(HTML5TreeBuilder):
+        errors: list[Any]
+
+        def feed(self, markup: Any) -> None:
+            parser = html5lib.HTMLParser(tree=self.create_treebuilder)
+            self.underlying_builder.parser = parser
+            parser.parse(markup)
+            self.underlying_builder.parser = None
+            self.errors = parser.errors
+
+    builder = Builder()
+    return BeautifulSoup(html, builder=builder), builder.errors
+
+
 class Visitor:
     """Somebody with a browser that runs no scripts."""
 
@@ -220,9 +240,10 @@ class Visitor:
         from triage.database import db
         from triage.models import CareTeam
 
-        with self.app.app_context():
-            teams = tuple(db.session.scalars(select(CareTeam.phone)))
-        own = (self._phone,) if self._phone else teams
+        own: tuple[str, ...] = (self._phone or "",)
+        if not self._phone:
+            with self.app.app_context():
+                own = tuple(db.session.scalars(select(CareTeam.phone)))
         return (*own, str(self.app.config["CARE_TEAM_PHONE"]))
 
 
@@ -231,26 +252,26 @@ def page_problems(page: Page, phones: Sequence[str]) -> Iterator[str]:
     yield from _header_problems(page)
     if page.response.mimetype != "text/html" or page.response.location is not None:
         return
-    yield from _html_problems(page.html)
-    soup = page.soup
+    yield from _html_problems(page)
+    soup, tags = page.soup, page.soup.find_all(True)
     if not soup.html or not soup.html.get("lang"):
         yield "the page names no language: <html lang=…>"
     if len(soup.select("head > title")) != 1 or not page.title:
         yield "a page needs exactly one title"
-    if len(soup.select("h1")) != 1:
-        yield f"a page needs exactly one level-one heading, not {len(soup.select('h1'))}"
-    yield from _reference_problems(soup)
-    for tag in soup.find_all(True):
+    if (headings := sum(tag.name == "h1" for tag in tags)) != 1:
+        yield f"a page needs exactly one level-one heading, not {headings}"
+    yield from _reference_problems(tags)
+    for tag in tags:
         if tag.name == "style" or tag.get("style") is not None:
             yield f"inline style, which the content security policy drops: {_opening(tag)}"
         if tag.name == "script" and not tag.get("src"):
             yield "inline script, which the content security policy drops"
         if handlers := [name for name in tag.attrs if name.startswith("on")]:
             yield f"inline script {handlers} at {_opening(tag)}"
-    for form in soup.select("form[method=post i]"):
-        if not form.select("input[name=csrf_token]"):
-            yield f"a form that is sent by POST needs a csrf_token: {_opening(form)}"
-    called = {str(link["href"]) for link in soup.select('a[href^="tel:"]')}
+        posts = tag.name == "form" and str(tag.get("method")).lower() == "post"
+        if posts and not tag.select("input[name=csrf_token]"):
+            yield f"a form that is sent by POST needs a csrf_token: {_opening(tag)}"
+    called = {href for tag in tags if tag.name == "a" and (href := str(tag.get("href"))).startswith("tel:")}
     if not called & {"tel:" + re.sub(r"[^+\d]", "", phone) for phone in phones}:
         yield f"no link that calls the care team, only {sorted(called)}"
 
@@ -267,31 +288,28 @@ def _header_problems(page: Page) -> Iterator[str]:
         yield "no X-Content-Type-Options: nosniff"
 
 
-def _html_problems(html: str) -> Iterator[str]:
-    import html5lib
-
-    parser = html5lib.HTMLParser()
-    parser.parse(html)
-    lines = html.splitlines()
-    for (line, _column), code, details in parser.errors:
+def _html_problems(page: Page) -> Iterator[str]:
+    lines = page.html.splitlines()
+    for (line, _column), code, details in page.html_errors:
         yield f"invalid HTML, {code} {details or ''} in: {lines[min(line, len(lines)) - 1].strip()[:160]}"
 
 
-def _reference_problems(soup: BeautifulSoup) -> Iterator[str]:
-    ids = [str(tag["id"]) for tag in soup.select("[id]")]
-    for twice in sorted({name for name in ids if ids.count(name) > 1}):
-        yield f"the id {twice!r} stands twice"
-    for attribute in ("for", "aria-describedby", "aria-labelledby", "aria-controls"):
-        for tag in soup.select(f"[{attribute}]"):
-            for name in str(tag[attribute]).split():
+def _reference_problems(tags: Sequence[Tag]) -> Iterator[str]:
+    ids = Counter(str(tag["id"]) for tag in tags if tag.has_attr("id"))
+    for name, count in sorted(ids.items()):
+        if count > 1:
+            yield f"the id {name!r} stands twice"
+    for tag in tags:
+        for attribute in ("for", "aria-describedby", "aria-labelledby", "aria-controls"):
+            for name in str(tag.get(attribute, "")).split():
                 if name not in ids:
                     yield f"{attribute}={name!r} points to nothing, at {_opening(tag)}"
-    for link in soup.select('a[href^="#"]'):
-        if link["href"] != "#" and str(link["href"])[1:] not in ids:
-            yield f"a link to {link['href']}, which is not on the page"
-    labelled = {str(label["for"]) for label in soup.select("label[for]")}
-    for field in soup.select("input, select, textarea"):
-        if field.get("type") in ("hidden", "submit", "button"):
+        href = str(tag.get("href", "")) if tag.name == "a" else ""
+        if href.startswith("#") and href != "#" and href[1:] not in ids:
+            yield f"a link to {href}, which is not on the page"
+    labelled = {str(tag["for"]) for tag in tags if tag.name == "label" and tag.has_attr("for")}
+    for field in tags:
+        if field.name not in ("input", "select", "textarea") or field.get("type") in ("hidden", "submit", "button"):
             continue
         named = field.get("aria-label") or field.get("aria-labelledby") or field.find_parent("label")
         if not named and field.get("id") not in labelled:

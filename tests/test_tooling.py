@@ -96,3 +96,11 @@ def test_the_wheel_carries_all_it_needs_and_runs_alone(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert str(tmp_path) in done.stdout
+
+
+def test_browser_tests_wait_for_the_page_a_click_leads_to() -> None:
+    """A click alone does not: what is looked at next would now and then be the old page, or half of the new one."""
+    for file in sorted((TOP / "tests" / "journeys").glob("*.py")):
+        for number, line in enumerate(file.read_text().splitlines(), 1):
+            alone = re.search(r"""get_by_role\(["'](button|link)["'].*\.click\(\)(?!  # stays on the page$)""", line)
+            assert not alone, f"{file.name}:{number}: follow(…) of tests/browsing.py, or say `# stays on the page`"

@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 from werkzeug.serving import make_server
 
-from tests.browsing import Browsing, Device, chromium_browser
+from tests.browsing import Browsing, Device, chromium_browser, follow
 from tests.journeys.test_road import answer_none
 from triage import clock, create_app
 from triage.database import db, upgrade
@@ -49,7 +49,7 @@ def _sign_in(page: Page, name: str) -> Page:
     page.goto("/sign-in")
     page.get_by_label("Your sign-in name").fill(name)
     page.get_by_label("Your passphrase").fill(DEMO_PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    follow(page.get_by_role("button", name="Sign in"))
     return page
 
 
@@ -71,33 +71,33 @@ def _patient(browsing: Browsing, device: Device) -> None:
     page.goto("/report/danger")
     shoot("report-danger-signs")
     page.get_by_label("None of these").check()
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     page.get_by_label("Your temperature now").fill("98.6")
     page.get_by_label("°C (Celsius)").check()
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     shoot("report-temperature-error")
     page.get_by_label("Your temperature now").fill("38.4")
     for question in ("feverish", "lowers fever", "steroids"):
         page.get_by_role("group", name=question).get_by_label("No", exact=True).check()
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     answer_none(page, "I have chills or shake with cold")
     page.get_by_label("I have chills or shake with cold").check()
     page.get_by_role("group", name="Have you had anything else?").get_by_label("No").check()
     shoot("report-symptoms")
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     page.get_by_label("Moderate").check()
     shoot("report-severity")
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     shoot("report-about")
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     shoot("report-check")
-    page.get_by_role("button", name="Send").click()
+    follow(page.get_by_role("button", name="Send"))
     shoot("result-urgent")
     page.goto("/reports")
     shoot("earlier-reports")
     page.goto("/report/danger")
     page.get_by_label("I had a seizure").check()
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     shoot("result-emergency")
     page.goto("/report/temperature")
 
@@ -106,13 +106,13 @@ def _staff(browsing: Browsing, device: Device) -> None:
     page = _sign_in(browsing(device), "nurse")
     shoot = _shooter(page, device)
     shoot("queue")
-    page.locator(".app-queue__row", has_text="Cora").get_by_role("link", name="Open record").click()
+    follow(page.locator(".app-queue__row", has_text="Cora").get_by_role("link", name="Open record"))
     shoot("record")
     page.goto("/queue")
     row = page.locator(".app-queue__row", has_text="Neil")
     if row.get_by_role("button", name="Acknowledge").count():
-        row.get_by_role("button", name="Acknowledge").click()
-    page.locator(".app-queue__row", has_text="Neil").get_by_role("button", name="Resolve").click()
+        follow(row.get_by_role("button", name="Acknowledge"))
+    follow(page.locator(".app-queue__row", has_text="Neil").get_by_role("button", name="Resolve"))
     shoot("resolve")
     page = _sign_in(browsing(device), "clinician")
     shoot = _shooter(page, device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.browsing import accessibility_problems
+from tests.browsing import accessibility_problems, follow
 from tests.make import PASSWORD
 
 
@@ -19,12 +19,12 @@ def sign_in(page, person):
     checked(page)
     page.get_by_label("Your sign-in name").fill(person.sign_in_name)
     page.get_by_label("Your passphrase").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    follow(page.get_by_role("button", name="Sign in"))
     return checked(page)
 
 
 def go_on(page):
-    page.get_by_role("button", name="Continue").click()
+    follow(page.get_by_role("button", name="Continue"))
     return checked(page)
 
 
@@ -37,7 +37,7 @@ def answer_none(page, *except_for):
 
 
 def report_fever(page, temperature="38.4"):
-    page.get_by_role("button", name="Start today’s report").click()
+    follow(page.get_by_role("button", name="Start today’s report"))
     checked(page).get_by_label("None of these").check()
     go_on(page).get_by_label("Your temperature now").fill(temperature)
     page.get_by_label("°C (Celsius)").check()
@@ -50,7 +50,7 @@ def report_fever(page, temperature="38.4"):
     go_on(page).get_by_label("Moderate").check()
     go_on(page)
     go_on(page)
-    page.get_by_role("button", name="Send").click()
+    follow(page.get_by_role("button", name="Send"))
     return checked(page)
 
 
@@ -68,17 +68,17 @@ def test_a_fever_on_day_5_reaches_the_nurse(make, anna, alice, browse):
     first = desk.locator(".app-queue__row").first
     assert first.get_by_role("heading", name="Anna").is_visible()
     assert first.get_by_text("temperature 38.4 °C is at least 38.0 °C").is_visible()
-    first.get_by_role("link", name="Open record").click()
+    follow(first.get_by_role("link", name="Open record"))
     checked(desk).get_by_text("Rules and their sources").first.click()
     checked(desk)
     assert desk.get_by_text("TECARTUS: managing side effects").first.is_visible()
-    desk.get_by_role("button", name="Acknowledge").click()
-    checked(desk).get_by_role("button", name="Resolve").click()
-    checked(desk).get_by_role("button", name="Resolve").click()
+    follow(desk.get_by_role("button", name="Acknowledge"))
+    follow(checked(desk).get_by_role("button", name="Resolve"))
+    follow(checked(desk).get_by_role("button", name="Resolve"))
     assert checked(desk).get_by_role("alert").get_by_role("link", name="Choose what was done").is_visible()
     desk.get_by_label("Sent to emergency").check()
     desk.get_by_label("Note").fill("Telephoned. Comes in by ambulance.")
-    desk.get_by_role("button", name="Resolve").click()
+    follow(desk.get_by_role("button", name="Resolve"))
     checked(desk)
     assert desk.get_by_text("The alert is resolved").is_visible()
     assert [heading.inner_text() for heading in desk.locator(".app-queue__name").all()] == ["Berta"]
@@ -88,7 +88,7 @@ def test_a_fever_on_day_5_reaches_the_nurse(make, anna, alice, browse):
 def test_a_danger_sign_shows_the_emergency_card_before_the_rest_is_asked(make, anna, browse):
     phone = browse("phone")
     sign_in(phone, make.account(anna))
-    phone.get_by_role("button", name="Start today’s report").click()
+    follow(phone.get_by_role("button", name="Start today’s report"))
     phone.get_by_label("I had a seizure").check()
     go_on(phone)
     assert phone.get_by_role("heading", name="Call 999 now").is_visible()
@@ -116,7 +116,7 @@ def test_none_of_these_unticks_the_others_and_errors_take_the_focus(make, anna, 
     phone.get_by_label("°C (Celsius)").check()
     go_on(phone)
     assert phone.evaluate("document.activeElement.className") == "nhsuk-error-summary"
-    phone.get_by_role("link", name="Is 98.6 a reading in °F").click()
+    phone.get_by_role("link", name="Is 98.6 a reading in °F").click()  # stays on the page
     assert phone.evaluate("document.activeElement.name") == "temperature"
     assert phone.get_by_label("Your temperature now").input_value() == "98.6"
 
@@ -127,8 +127,8 @@ def test_every_page_works_without_scripts(make, anna, browse):
     phone.goto("/")
     phone.get_by_label("Your sign-in name").fill(make.account(anna).sign_in_name)
     phone.get_by_label("Your passphrase").fill(PASSWORD)
-    phone.get_by_role("button", name="Sign in").click()
-    phone.get_by_role("button", name="I am too unwell to answer").click()
+    follow(phone.get_by_role("button", name="Sign in"))
+    follow(phone.get_by_role("button", name="I am too unwell to answer"))
     assert phone.get_by_role("heading", name="Call your care team now").is_visible()
 
 

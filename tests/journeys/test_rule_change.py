@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
 
+from tests.browsing import follow
 from tests.journeys.test_road import checked, report_fever, sign_in
 from triage.models import AssessmentRecord, RulesetDraft
 from triage.reports import services as reports
@@ -19,8 +20,8 @@ def dora(make):
 
 
 def open_file(page, name="crs.yaml"):
-    page.get_by_role("link", name="Change the rules").first.click()
-    page.get_by_role("link", name=name, exact=True).first.click()
+    follow(page.get_by_role("link", name="Change the rules").first)
+    follow(page.get_by_role("link", name=name, exact=True).first)
     expect(page.locator(".cm-content")).to_be_visible()
     return checked(page)
 
@@ -50,27 +51,27 @@ def test_from_a_threshold_to_a_new_version_and_back(make, session, app, anna, al
     expect(one.locator("#editor-problems")).to_contain_text("crs-fever should stay quiet on this example")
     checked(one).locator("#editor-told").get_by_role("heading", name="Fever", exact=True).wait_for()
     one.goto("/ruleset/draft/rules/crs-fever")
-    checked(one).get_by_role("button", name="It should fire on it").click()
+    follow(checked(one).get_by_role("button", name="It should fire on it"))
     expect(checked(one).get_by_text("Comes out differently")).to_have_count(0)
     for entry in ("day 40, 37.7 °C: soon by other rules", "day 40, 37.8 °C: urgent"):
         one.get_by_label(entry).check()
-    one.get_by_role("button", name="Keep as examples").click()
+    follow(one.get_by_role("button", name="Keep as examples"))
     checked(one)
 
     # The replay names whom it would have flagged.
     one.goto("/ruleset/draft")
-    checked(one).get_by_role("button", name="Replay on past reports").click()
+    follow(checked(one).get_by_role("button", name="Replay on past reports"))
     change = checked(one).locator(".app-change")
     expect(change).to_contain_text("Anna")
     expect(change).to_contain_text("New: Fever (urgent): temperature 37.9 °C is at least 37.8 °C")
-    one.get_by_role("button", name="Propose").click()
+    follow(one.get_by_role("button", name="Propose"))
     checked(one)
     for box in one.get_by_role("checkbox").all():
         box.check()
     for why in one.locator("textarea[name^=accepted]").all():
         why.fill("The wider window is meant so")
     one.get_by_label("Why this change?").fill(REASON)
-    one.get_by_role("button", name="Propose").click()
+    follow(one.get_by_role("button", name="Propose"))
     expect(checked(one).get_by_text("Nobody approves their own change")).to_be_visible()
     assert not one.get_by_role("button", name="Approve").count()
 
@@ -81,7 +82,7 @@ def test_from_a_threshold_to_a_new_version_and_back(make, session, app, anna, al
     expect(two.locator("ins").first).to_contain_text("the temperature is at least 37.8 °C")
     expect(two.locator("del").first).to_contain_text("the temperature is at least 38.0 °C")
     two.get_by_label("What you say to it").fill("Agreed")
-    two.get_by_role("button", name="Approve and make it active").click()
+    follow(two.get_by_role("button", name="Approve and make it active"))
     expect(checked(two).get_by_role("heading", name="Version 2")).to_be_visible()
 
     # A patient with 37.9 °C is told to call, and stands in the queue by the new version.
@@ -94,7 +95,7 @@ def test_from_a_threshold_to_a_new_version_and_back(make, session, app, anna, al
     # Back to version 1 in one step; every old assessment still repeats under its own version.
     two.goto("/ruleset/versions/1")
     checked(two).get_by_label("Why go back?").fill("Too many alerts in one night")
-    two.get_by_role("button", name="Make version 1 active again").click()
+    follow(two.get_by_role("button", name="Make version 1 active again"))
     expect(checked(two).get_by_role("heading", name="Version 3")).to_be_visible()
     session.rollback()
     made = session.scalars(select(AssessmentRecord)).all()
@@ -118,13 +119,19 @@ def test_the_code_editor_names_mistakes_completes_words_and_keeps_what_was_typed
     page.keyboard.press("Backspace")
     expect(page.locator(".cm-tooltip-autocomplete")).to_contain_text("urgent")
     page.keyboard.press("Escape")
-    asked = []
-    page.on("dialog", lambda dialog: (asked.append(dialog.type), dialog.dismiss()))
+    # In the moment in which nothing is saved yet: the server answers only after the page was to be left.
+    questions, held = [], []
+    page.on("dialog", lambda dialog: (questions.append(dialog.type), dialog.dismiss()))
+    page.route("**/check", lambda route: held.append(route))
     page.keyboard.type("e")
     page.keyboard.press("Backspace")
-    page.evaluate("() => { setTimeout(() => location.reload(), 0) }")  # in the moment in which nothing is saved yet
+    with page.expect_event("dialog"):
+        page.evaluate("() => { setTimeout(() => location.reload(), 0) }")
+    page.unroute("**/check")
+    for route in held:
+        route.continue_()
     expect(page.locator("#editor-state")).to_contain_text("Saved in your draft")
-    assert asked == ["beforeunload"]
+    assert questions == ["beforeunload"]
     page.reload()
     expect(page.locator(".cm-content")).to_contain_text("urgency: urg")
     session.rollback()
@@ -159,9 +166,9 @@ def test_without_scripts_the_text_is_edited_and_checked_too(session, dora, brows
     page.goto("/")
     page.get_by_label("Your sign-in name").fill(dora.sign_in_name)
     page.get_by_label("Your passphrase").fill("a long passphrase for tests")
-    page.get_by_role("button", name="Sign in").click()
+    follow(page.get_by_role("button", name="Sign in"))
     page.goto("/ruleset/draft/files/liver.yaml")
     area = page.get_by_label("The text of the file")
     area.fill(area.input_value().replace("urgency: urgent", "urgency: urgnt", 1))
-    page.get_by_role("button", name="Save and check").click()
+    follow(page.get_by_role("button", name="Save and check"))
     expect(page.get_by_text('did you mean "urgent"').first).to_be_visible()

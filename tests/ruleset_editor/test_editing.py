@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from difflib import ndiff
+from functools import lru_cache
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,11 +16,22 @@ from triage.rules.tree import read_tree
 from triage.ruleset_editor import editing
 
 FILES = read_folder(folder("rules"))
-# One of every eight: files are written in one hand, and reading them again and again takes long.
+# One of every eight: files are written in one hand.
 RULES = ["crs-fever", *[rule.id for rule in load_texts(FILES).rules][::8]]
 WORDS = "Call: your team – “now”, at 38.0 °C # or not? {care_team_phone} 100% it's [fine] & 'so' on"
 
 
+def written_at(rule):
+    """The rule in its file, which is cut down to it and its neighbours: each change is read again, and that takes as
+    long as the file is."""
+    written = editing.find(FILES, rule)
+    head, *rules = re.split(r"^(?=- id: )", written.text, flags=re.MULTILINE)
+    assert len(rules) == len(data_of(written.text))
+    near = rules[max(written.number - 1, 0) : written.number + 2]
+    return editing.find({written.file: head + "".join(near)}, rule)
+
+
+@lru_cache(maxsize=64)
 def data_of(text):
     mistakes = []
     tree = read_tree("x.yaml", text, lambda place, message: mistakes.append(f"{place}: {message}"))
@@ -40,7 +53,7 @@ def test_a_form_that_changes_nothing_changes_no_character(rule):
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("key", ["title", "why", "advice", "reasoning"])
 def test_a_sentence_is_replaced_and_all_else_stays(rule, key):
-    written = editing.find(FILES, rule)
+    written = written_at(rule)
     for sentence in (WORDS, WORDS * 5):
         after = written.changed({key: sentence}, {})
         data = data_of(after)
@@ -57,7 +70,7 @@ def test_a_sentence_is_replaced_and_all_else_stays(rule, key):
 @given(st.text(alphabet=st.characters(codec="utf-8", categories=("L", "N", "P", "S", "Zs")), max_size=300))
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_any_sentence_comes_back_as_it_was_typed(typed):
-    written = editing.find(FILES, "crs-fever")
+    written = written_at("crs-fever")
     sentence = " ".join(typed.split())
     mistakes = []
     after = read_tree("x", written.changed({"reasoning": typed}, {}), lambda place, message: mistakes.append(message))
@@ -80,7 +93,7 @@ def test_one_number_is_one_line():
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("applies_to", [{}, {"therapies": ["car_t", "bite"], "days": "0-56"}, {"window": "early"}])
 def test_whom_it_concerns_is_replaced_added_or_taken_away(rule, applies_to):
-    written = editing.find(FILES, rule)
+    written = written_at(rule)
     after = written.with_applies_to(applies_to)
     expected = {key: value for key, value in written.data.items() if key != "applies_to"}
     assert data_of(after)[written.number] == (expected | {"applies_to": applies_to} if applies_to else expected)
@@ -91,7 +104,7 @@ def test_whom_it_concerns_is_replaced_added_or_taken_away(rule, applies_to):
 @pytest.mark.parametrize("fires", [True, False])
 def test_every_example_can_change_sides(rule, fires):
     here, there = ("fires", "stays_quiet") if fires else ("stays_quiet", "fires")
-    written = editing.find(FILES, rule)
+    written = written_at(rule)
     for number, case in enumerate(written.data["cases"][here]):
         after = data_of(written.with_case_moved(fires, number))[written.number]
         left = [one for place, one in enumerate(written.data["cases"][here]) if place != number]
@@ -100,7 +113,8 @@ def test_every_example_can_change_sides(rule, fires):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_the_last_example_leaves_an_empty_list_and_comes_back(rule):
-    files, written = dict(FILES), editing.find(FILES, rule)
+    written = written_at(rule)
+    files = {written.file: written.text}
     count = len(written.data["cases"]["fires"])
     for _ in range(count):
         files[written.file] = editing.find(files, rule).with_case_moved(True, 0)
@@ -115,7 +129,7 @@ def test_the_last_example_leaves_an_empty_list_and_comes_back(rule):
 
 @pytest.mark.parametrize("rule", RULES)
 def test_an_example_is_added_to_either_side(rule):
-    written = editing.find(FILES, rule)
+    written = written_at(rule)
     case = {"days_since_therapy": 5, "temperature_c": 37.8, "symptoms": {"chills": "mild"}, "name": "so: it is"}
     for fires, side in ((True, "fires"), (False, "stays_quiet")):
         after = data_of(written.with_case(fires, case))[written.number]

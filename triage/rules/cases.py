@@ -10,7 +10,7 @@ from typing import Any
 from triage.rules import conditions as c
 from triage.rules import wording
 from triage.rules.catalogue import Catalogue
-from triage.rules.engine import Verdict, assess, assess_silence, evaluate
+from triage.rules.engine import Verdict, asking, assess, assess_silence
 from triage.rules.loading import CASE_KEYS
 from triage.rules.report import Report, from_data
 from triage.rules.ruleset import Case, Place, Rule, Ruleset
@@ -88,9 +88,10 @@ def run(ruleset: Ruleset, progress: Callable[[str], None] = lambda rule: None) -
     undecided: list[UndecidedCondition] = []
     for rule in ruleset.rules:
         progress(rule.id)
-        examples = [(case, example(case, ruleset.catalogue)) for case in rule.cases]
-        for case, one in examples:
-            if _fires(rule, one, ruleset) is not case.fires:
+        fires = _firing(rule, ruleset)
+        for case in rule.cases:
+            one = example(case, ruleset.catalogue)
+            if fires(one) is not case.fires:
                 expected = "fire" if case.fires else "stay quiet"
                 failed.append(FailedCase(rule.id, case.place, expected, judge(one, ruleset).fired, case.name))
         undecided.extend(undecided_of(rule, ruleset))
@@ -115,11 +116,12 @@ def judge(one: Example, ruleset: Ruleset) -> Judged:
     return Judged(max(result.urgency for result in results), fired)
 
 
-def _fires(rule: Rule, one: Example, ruleset: Ruleset) -> bool:
+def _firing(rule: Rule, ruleset: Ruleset) -> Callable[[Example], bool]:
+    """Whether the rule fires, to be asked of one example after the other."""
     if isinstance(rule.when, c.Together):
-        return rule.id in judge(one, ruleset).fired
-    finding = evaluate(rule, one.report, one.history, ruleset.catalogue, one.silent)
-    return finding.verdict is Verdict.FIRES
+        return lambda one: rule.id in judge(one, ruleset).fired
+    ask = asking(rule, ruleset.catalogue)
+    return lambda one: ask(one.report, one.history, one.silent).verdict is Verdict.FIRES
 
 
 # --- which conditions no case decides
@@ -128,29 +130,37 @@ _TRUE, _FALSE = c.All(()), c.AtLeast(1, ())
 
 
 def undecided_of(rule: Rule, ruleset: Ruleset) -> list[UndecidedCondition]:
-    """The parts of one rule that none of its examples decides."""
-    examples = [example(case, ruleset.catalogue) for case in rule.cases]
-    return [UndecidedCondition(rule.id, place, text) for place, text in _undecided(rule, examples, ruleset)]
+    """The parts of one rule of the ruleset that none of its examples decides. Worked out once: checks say it, and so do
+    the cases."""
+    kept: dict[str, list[UndecidedCondition]] = ruleset.kept.setdefault("undecided", {})
+    if rule.id not in kept:
+        examples = [example(case, ruleset.catalogue) for case in rule.cases]
+        kept[rule.id] = [
+            UndecidedCondition(rule.id, place, text) for place, text in _undecided(rule, examples, ruleset)
+        ]
+    return kept[rule.id]
 
 
 def _undecided(rule: Rule, examples: list[Example], ruleset: Ruleset) -> Iterator[tuple[Place, str]]:
     """Place and sentence of the parts whose replacement by "always" or by "never" changes the outcome of no example."""
     if isinstance(rule.when, c.Together):
         return
-    before = [_fires(rule, one, ruleset) for one in examples]
+    before = [*map(_firing(rule, ruleset), examples)]
+
+    def decided(changed: Rule) -> bool:
+        """Whether an example comes out differently; the first one is enough."""
+        fires = _firing(changed, ruleset)
+        return any(fires(one) is not fired for one, fired in zip(examples, before, strict=True))
+
     ways = c.way_to_leaves(rule.when)
     for (leaf, with_leaf), way in zip(_leaves(rule.when), ways, strict=True):
-        for constant in (_TRUE, _FALSE):
-            changed = replace(rule, when=with_leaf(constant))
-            if [_fires(changed, one, ruleset) for one in examples] != before:
-                break
-        else:
+        if not any(decided(replace(rule, when=with_leaf(constant))) for constant in (_TRUE, _FALSE)):
             place = ruleset.places.get(("when", rule.id, *way), rule.place)
             yield place, wording.sentence(leaf, ruleset.catalogue)
     concerns = wording.applies_sentence(rule.applies_to, ruleset.catalogue)
     if rule.applies_to.days or rule.applies_to.early:
         anywhere = replace(rule, applies_to=replace(rule.applies_to, days=None, early=False))
-        if [_fires(anywhere, one, ruleset) for one in examples] == before:
+        if not decided(anywhere):
             yield rule.place, f"concerns {concerns}"
 
 

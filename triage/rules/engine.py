@@ -193,7 +193,15 @@ def evaluate(
     rule: Rule, report: Report, history: Sequence[Report], catalogue: Catalogue, silent: timedelta | None = None
 ) -> Finding:
     """What one rule says, its therapies and days included. A `together` rule is quiet here: it needs the others."""
-    return QUIET if isinstance(rule.when, Together) else _rule(rule, {})(_View(catalogue, report, history, silent))
+    return asking(rule, catalogue)(report, history, silent)
+
+
+def asking(rule: Rule, catalogue: Catalogue) -> Callable[[Report, Sequence[Report], timedelta | None], Finding]:
+    """`evaluate` for one report after the other: the rule is made ready once."""
+    if isinstance(rule.when, Together):
+        return lambda report, history, silent: QUIET
+    ask = _rule(rule, {})
+    return lambda report, history, silent: ask(_View(catalogue, report, history, silent))
 
 
 def applies(applies_to: AppliesTo, report: Report, catalogue: Catalogue) -> bool:

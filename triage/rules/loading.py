@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -138,14 +138,14 @@ def load_texts(files: Mapping[str, str]) -> Ruleset:
     loader = _Loader()
     trees = {}
     for name, text in files.items():
-        trees[name], mistakes = _tree(name, text)
+        trees[name], mistakes = tree_of(name, text)
         for place, message in mistakes:
             loader.add(place, message)
     return loader.ruleset(trees, os.path.dirname(next(iter(trees), "")))
 
 
 @lru_cache(maxsize=32)
-def _tree(name: str, text: str) -> tuple[Tree, tuple[tuple[Place, str], ...]]:
+def tree_of(name: str, text: str) -> tuple[Tree, tuple[tuple[Place, str], ...]]:
     """The tree and its mistakes. While somebody edits one file of many, the others are read once; nobody changes a
     tree."""
     mistakes: list[tuple[Place, str]] = []
@@ -586,11 +586,10 @@ class _Loader:
     def _case(
         self, file: Tree, loc: Loc, data: Mapping[str, Any], entry: Mapping[str, Any], catalogue: Catalogue
     ) -> None:
-        hint = [key for key in entry if key not in CASE_KEYS and nearest(key, CASE_KEYS)]
         report = {key: value for key, value in data.items() if key not in CASE_KEYS}
         if "therapy" not in entry and report["therapy"] not in catalogue.therapies:
             report["therapy"] = None  # the mistake is in applies_to, and said there
-        self._case_report(file, loc, report, catalogue, hint)
+        self._case_report(file, loc, report, catalogue, entry)
         if not isinstance(entry.get("name", ""), str):
             self.note(file, (*loc, "name"), "must be text")
         if "silent_for" in entry and read_span(entry["silent_for"]) is None:
@@ -608,11 +607,12 @@ class _Loader:
                 self.note(file, (*at, "hours_before"), "an earlier report needs “hours_before: 24” (a number above 0)")
             if isinstance(earlier, dict):
                 rest = {key: value for key, value in earlier.items() if key != "hours_before"}
-                self._case_report(file, at, rest, catalogue, [])
+                self._case_report(file, at, rest, catalogue, ())
 
     def _case_report(
-        self, file: Tree, loc: Loc, data: Mapping[str, Any], catalogue: Catalogue, hint: list[str]
+        self, file: Tree, loc: Loc, data: Mapping[str, Any], catalogue: Catalogue, keys: Collection[str]
     ) -> None:
+        """`keys`: those of the case itself, which may be slips for what a case holds beside its report."""
         if not (catalogue.symptoms and catalogue.therapies):
             return  # the catalogue itself could not be read, which is said there
         try:
@@ -620,7 +620,7 @@ class _Loader:
         except BadReport as bad:
             for problem in bad.problems:
                 message = problem.message
-                if problem.field in hint and "did you mean" not in message:
+                if problem.field in keys and problem.field not in CASE_KEYS and "did you mean" not in message:
                     message += nearest(problem.field, CASE_KEYS)
                 at = (*loc, problem.field) if problem.field in data else (*loc, *problem.field.split(".", 1))
                 self.note(file, at, message, key=bool(re.match("unknown (field|symptom|quantity|item)", message)))

@@ -101,7 +101,7 @@ class Rule:
     cases: tuple[Case, ...] = field(default=(), compare=False)
     place: Place = field(default=Place("", 1, 1), compare=False)
 
-    @property
+    @cached_property
     def asks_for_silence(self) -> bool:
         """Whether only the silence check can make the rule fire."""
         return any(isinstance(leaf, SilentFor) for leaf in leaves(self.when))

@@ -12,12 +12,13 @@ import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from triage.rules.loading import CATALOGUE, RESPONSE, SOURCES
+from triage.rules.loading import CATALOGUE, RESPONSE, SOURCES, tree_of
 from triage.rules.tree import Loc, read_tree
 
 LONGEST_LINE = 118
@@ -84,8 +85,15 @@ class WrittenRule:
         return " ".join(str(self.data.get(key, "")).split()) != " ".join(value.split())
 
     def _node(self) -> MappingNode:
-        node: MappingNode = YAML(typ="safe", pure=True).compose(self.text).value[self.number]
+        node: MappingNode = _composed(self.text).value[self.number]
         return node
+
+
+@lru_cache(maxsize=8)
+def _composed(text: str) -> Node:
+    """Where each value of a text stands. One form asks several times for the same file; nobody changes a node."""
+    node: Node = YAML(typ="safe", pure=True).compose(text)
+    return node
 
 
 def find(files: Mapping[str, str], rule_id: str) -> WrittenRule:
@@ -93,7 +101,7 @@ def find(files: Mapping[str, str], rule_id: str) -> WrittenRule:
     for name in sorted(files):
         if name in (CATALOGUE, SOURCES, RESPONSE) or rule_id not in files[name]:
             continue
-        tree = read_tree(name, files[name], lambda place, message: None)
+        tree, _ = tree_of(name, files[name])
         if tree.readable and isinstance(tree.data, list):
             for number, data in enumerate(tree.data):
                 if isinstance(data, dict) and data.get("id") == rule_id:
