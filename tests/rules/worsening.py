@@ -165,7 +165,7 @@ def _flat(report: Report) -> dict[str, str]:
 
 def is_doubtful(report: Report) -> bool:
     """Whether there is something in it that nobody could say."""
-    answers = [report.temperature_c, report.fever_reducer_taken, report.on_steroids]
+    answers: list[object] = [report.temperature_c, report.fever_reducer_taken, report.on_steroids]
     answers += [*report.symptoms.values(), *report.measured.values()]
     given_up = report.thinking_check is not None and report.thinking_check.abandoned
     return given_up or any(isinstance(answer, Unknown) for answer in answers)
