@@ -549,7 +549,7 @@ def test_the_shipped_rules_load_and_survive_their_document() -> None:
         ("- id: [", 8, "a value is missing here"),
         ("- id: x\n- ]", 3, "a value is missing here"),
         ("a: 1\n- b", 1, "this line does not fit those above it"),
-        ('- a\n...\n- "b"', 1, "this does not continue what stands above"),
+        ('"a" "b"', 5, "this does not continue what stands above"),
         ("a: - b", 4, "a dash may not begin a text"),
         ("a: ? b", 4, "a question mark may not begin a text"),
         ("- why: |x", 9, "after | or > the text begins on the next line"),
