@@ -77,7 +77,7 @@ leaves: st.SearchStrategy[c.Condition] = st.one_of(
 )
 
 
-def _several(part: st.SearchStrategy[c.Condition]) -> st.SearchStrategy[c.Condition]:
+def several(part: st.SearchStrategy[c.Condition]) -> st.SearchStrategy[c.Condition]:
     parts = st.lists(part, min_size=1, max_size=3).map(tuple)
     return st.one_of(
         st.builds(c.All, parts),
@@ -86,7 +86,7 @@ def _several(part: st.SearchStrategy[c.Condition]) -> st.SearchStrategy[c.Condit
     )
 
 
-conditions = st.recursive(leaves, _several, max_leaves=5)
+conditions = st.recursive(leaves, several, max_leaves=5)
 windows = st.sampled_from([None, Window(0, 7), Window(0, 28), Window(30, None)])
 applies_to = st.builds(
     AppliesTo,

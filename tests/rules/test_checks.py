@@ -169,6 +169,44 @@ def test_a_rule_that_can_never_fire(when: str, never: bool) -> None:
     assert of("never-fires", rule("odd", when)) == ["odd can never fire: its parts exclude each other"] * never
 
 
+PULSE = "{measured: {pulse: {at_least: 60}}}, {measured: {pulse: {at_most: 100}}}"
+
+
+@pytest.mark.parametrize(
+    ("when", "between"),
+    [
+        (FEVER_AND_CHILL % "35.0 C", True),
+        (FEVER_AND_CHILL % "35.9 C", True),
+        (FEVER_AND_CHILL % "36.0 C", False),  # never holds, which is another mistake
+        (FEVER_AND_CHILL.replace("all", "any") % "35.0 C", False),
+        (FEVER_AND_CHILL % "35.0 C, within: 48h", True),
+        ("{all: [{temperature: {at_least: 38.0 C, within: 48h}}, {temperature: {at_most: 35.9 C}}]}", False),
+        ("{all: [" + PULSE + "]}", True),
+        ("{at_least: 2, of: [" + PULSE + ", {symptom: nausea, at_least: mild}]}", True),
+        ("{at_least: 1, of: [" + PULSE + ", {symptom: nausea, at_least: mild}]}", False),
+        ("{all: [{any: [" + PULSE + "]}, {symptom: nausea, at_least: mild}]}", False),
+        ("{all: [{measured: {pulse: {at_least: 60}}}, {measured: {systolic_mmhg: {at_most: 100}}}]}", False),
+    ],
+)
+def test_a_rule_that_asks_for_what_lies_between_two_readings(when: str, between: bool) -> None:
+    messages = of("worse-is-less", rule("odd", when))
+    assert len(messages) == between
+    for message in messages:
+        assert message.startswith("odd can ask at once that ")
+        assert "a reading worse than those between would be less urgent" in message
+
+
+def test_counting_signs_may_not_ask_for_what_lies_between_two_readings_either() -> None:
+    some = [
+        rule("a", "{all: [{temperature: {at_least: 35.0 C}}, {symptom: nausea, at_least: mild}]}", "soon"),
+        rule("b", "{all: [{temperature: {at_most: 36.0 C}}, {symptom: fainting, is: yes}]}", "soon"),
+        rule("many", "{together: {of: soon, count: 3}}"),
+    ]
+    assert len(of("worse-is-less", *some)) == 1
+    apart = [text.replace("36.0 C", "34.9 C") for text in some]
+    assert of("worse-is-less", *apart) == []
+
+
 def test_counting_more_signs_than_rules_name_can_never_fire() -> None:
     together = "{together: {of: soon, count: 2}}"
     one = rule("one", "{symptom: nausea, at_least: mild}", "soon")

@@ -541,3 +541,31 @@ def test_the_shipped_rules_load_and_survive_their_document() -> None:
 
     assert len(ruleset.rules) >= 48
     assert from_document(ruleset.document) == ruleset
+
+
+@pytest.mark.parametrize(
+    ("text", "column", "words"),
+    [
+        ("- id: [", 8, "a value is missing here"),
+        ("- id: x\n- ]", 3, "a value is missing here"),
+        ("a: 1\n- b", 1, "this line does not fit those above it"),
+        ('"a" "b"', 5, "this does not continue what stands above"),
+        ("a: - b", 4, "a dash may not begin a text"),
+        ("a: ? b", 4, "a question mark may not begin a text"),
+        ("- why: |x", 9, "after | or > the text begins on the next line"),
+        ("- why: >0\n", 9, "after | or > the text begins on the next line"),
+        ('- "\\q"', 5, "in double quotes a backslash means something else"),
+        ('- "a\n--- b"', 1, "a quotation mark is not closed"),
+        ("%YAML x", 7, "a line that begins with % is not allowed"),
+        ("- & x", 4, "from here on the text cannot be read"),
+        ("!<x", 4, "from here on the text cannot be read"),
+    ],
+)
+def test_broken_text_is_told_in_plain_words(text: str, column: int, words: str) -> None:
+    """No word of the parser's: a clinician never heard of nodes, streams and tokens."""
+    (told,) = [one for one in mistakes(FILES | {"rules/crs.yaml": text}) if one.startswith("rules/crs.yaml")]
+
+    place, message = told.split(": ", 1)
+    assert place.endswith(f":{column}")
+    assert message.startswith(words)
+    assert not re.search(r"YAML|node|token|stream|scalar|flow|mapping|sequence|directive|<|anchor|Error", message)

@@ -57,6 +57,20 @@ def test_a_file_of_reports_is_replayed_without_a_database(changed, past):
     assert "Falling: 0 reports" in done.stdout
 
 
+def test_how_often_a_patient_and_week_is_told_by_urgency_and_by_rule(changed, past):
+    """Two reports, a day apart: a seventh of a patient-week."""
+    found = json.loads(triage("rules", "replay", "--rules", changed, "--reports", past, "--format", "json").stdout)
+    assert found["before"]["by_urgency_per_patient_week"]["urgent"] == 0
+    assert found["after"]["by_urgency_per_patient_week"]["urgent"] == 7
+    assert found["before"]["by_rule_per_patient_week"]["crs-fever"] == 0
+    assert found["after"]["by_rule_per_patient_week"]["crs-fever"] == 7
+    told = triage("rules", "replay", "--rules", changed, "--reports", past).stdout
+    assert "crs-fever 0 (0.00) 1 (7.00)" in " ".join(told.split())
+    assert "are urgent 0.00 7.00" in " ".join(told.split())
+    page = triage("rules", "replay", "--rules", changed, "--reports", past, "--format", "html").stdout
+    assert page.count("1 (7.00)") >= 2
+
+
 def test_a_replay_for_machines_and_as_a_page(changed, past):
     found = json.loads(triage("rules", "replay", "--rules", changed, "--reports", past, "--format", "json").stdout)
     assert found["reports"] == 2

@@ -35,6 +35,12 @@ def test_the_most_urgent_rules_of_a_theme_come_first(visitor):
         assert tags == sorted(tags, key=order.index)
 
 
+def test_the_headings_are_words(visitor):
+    headings = [heading.get_text() for heading in visitor.get("ruleset_editor.rules").soup.select("main h2")]
+    assert "Cytokine release syndrome (CRS)" in headings
+    assert "Allergy and infusion" in headings
+
+
 def test_the_page_names_the_ruleset_by_its_hash(visitor, make):
     assert visitor.get("ruleset_editor.rules").shows(make.ruleset.hash)
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from triage.rules import conditions as c
+from triage.rules import wording
 from triage.rules.cases import undecided_of
 from triage.rules.catalogue import Symptom
 from triage.rules.engine import Verdict, evaluate
-from triage.rules.implication import never, overlap, pointless_beside, windows
+from triage.rules.implication import in_the_middle, never, overlap, pointless_beside, windows
 from triage.rules.report import Report
 from triage.rules.ruleset import Place, Rule, Ruleset
 
@@ -44,6 +45,7 @@ def run(ruleset: Ruleset, today: date, texts: Mapping[str, str] | None = None) -
     found = [
         *fires_on_nothing(ruleset),
         *never_fires(ruleset),
+        *turns_back(ruleset),
         *concerns_no_day(ruleset),
         *pointless(ruleset),
         *overlapping_windows(ruleset),
@@ -86,6 +88,31 @@ def never_fires(ruleset: Ruleset) -> Iterator[Finding]:
                 yield Finding(rule.place, True, "never-fires", message)
         elif never(rule.when):
             yield Finding(rule.place, True, "never-fires", f"{rule.id} can never fire: its parts exclude each other")
+
+
+def turns_back(ruleset: Ruleset) -> Iterator[Finding]:
+    """A rule that needs a reading to be at least one value and at most a higher one asks for the middle: whoever's
+    reading gets worse than that is less urgent by it."""
+    for rule in ruleset.rules:
+        for together in _needed_together(rule, ruleset):
+            found = in_the_middle(together)
+            if found:
+                least, most = (wording.sentence(leaf, ruleset.catalogue) for leaf in found)
+                message = (
+                    f"{rule.id} can ask at once that {least} and that {most}: a reading worse than those between would "
+                    "be less urgent. Ask in one direction, or write a rule for each"
+                )
+                yield Finding(rule.place, True, "worse-is-less", message)
+                break
+
+
+def _needed_together(rule: Rule, ruleset: Ruleset) -> Iterator[Sequence[c.Condition]]:
+    """Each group of conditions of which the rule may need more than one."""
+    if isinstance(rule.when, c.Together):
+        yield [one.when for one in ruleset.single_rules if one.urgency is rule.when.of]
+    for part in c.walk(rule.when):
+        if isinstance(part, c.All) or (isinstance(part, c.AtLeast) and part.count > 1):
+            yield part.of
 
 
 def _signs_counted(ruleset: Ruleset, when: c.Together) -> set[str]:

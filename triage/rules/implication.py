@@ -1,11 +1,13 @@
-"""What can be said of conditions without any report: that one can never hold, or that one holds whenever another does.
+"""What can be said of conditions without any report: that one can never hold, that one holds whenever another does,
+that one may ask for what lies between two thresholds.
 
-Both are answered "yes" only where it is certain. A "no" means: not certain.
+The first two are answered "yes" only where it is certain; a "no" means: not certain. Of the third only a "no" is
+certain, since a worse reading must never be less urgent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from triage.rules import conditions as c
 from triage.rules.catalogue import Catalogue, Window
@@ -45,6 +47,27 @@ def _exclude_each_other(leaves: list[c.Condition]) -> bool:
         tops = [leaf.value for leaf in leaves if isinstance(leaf, c.MeasuredAtMost) and leaf.quantity == quantity]
         if tops and low > min(tops):
             return True
+    return False
+
+
+def in_the_middle(parts: Sequence[c.Condition]) -> tuple[c.Condition, c.Condition] | None:
+    """Two thresholds of one reading that these parts may need at once, so that a reading between them counts and one
+    further out, on whichever side, does not: a worse reading would then be less urgent."""
+    for number, part in enumerate(parts):
+        others = [leaf for other in (*parts[:number], *parts[number + 1 :]) for leaf in c.leaves(other)]
+        for leaf in c.leaves(part):
+            for other in others:
+                if _leaves_a_middle(leaf, other):
+                    return leaf, other
+    return None
+
+
+def _leaves_a_middle(least: c.Condition, most: c.Condition) -> bool:
+    match least, most:
+        case c.TemperatureAtLeast(celsius=low), c.TemperatureAtMost(celsius=high):
+            return low <= high
+        case c.MeasuredAtLeast(quantity=one, value=low), c.MeasuredAtMost(quantity=other, value=high):
+            return one == other and low <= high
     return False
 
 

@@ -103,10 +103,17 @@ class Side:
         return tuple(rule for rule, count in self.by_rule.items() if not count)
 
     def to_data(self, patient_weeks: float) -> dict[str, Any]:
+        def weekly(count: int) -> float:
+            return round(count / patient_weeks, 4) if patient_weeks else 0.0
+
         return {
             "ruleset": self.ruleset,
             "alerts": self.alerts,
-            "alerts_per_patient_week": round(self.alerts / patient_weeks, 4) if patient_weeks else 0.0,
+            "alerts_per_patient_week": weekly(self.alerts),
+            "by_urgency_per_patient_week": {
+                urgency.code: weekly(self.by_urgency.get(urgency, 0)) for urgency in sorted(Urgency, reverse=True)
+            },
+            "by_rule_per_patient_week": {rule: weekly(count) for rule, count in self.by_rule.items()},
             "by_urgency": {urgency.code: self.by_urgency.get(urgency, 0) for urgency in sorted(Urgency, reverse=True)},
             "by_rule": dict(self.by_rule),
             "never_fired": list(self.never_fired),

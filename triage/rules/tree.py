@@ -52,6 +52,25 @@ _PLAIN_WORDS = (
     ("found unexpected end of stream", "a quotation mark is not closed"),
     ("that cannot start any token", "put a text that begins with this character in quotes"),
     ("expected a single document", "“---” may not divide a file: put all into one list"),
+    ("non-comment content after document end", "nothing may follow “...”, which ends a file"),
+    (
+        "expected '<document start>'",
+        "this does not continue what stands above: check for a dash too few, or a lost line",
+    ),
+    ("expected <block mapping start>", "this line does not fit those above it: check how far it is indented"),
+    ("expected the node content", "a value is missing here, or a comma or bracket is too many"),
+    ("sequence entries are not allowed", "a dash may not begin a text: put the text in quotes"),
+    ("expected a comment or a line break", "after | or > the text begins on the next line"),
+    ("chomping or indentation indicator", "after | or > the text begins on the next line"),
+    ("indentation indicator", "after | or > the text begins on the next line"),
+    ("found unknown escape character", "in double quotes a backslash means something else: use single quotes"),
+    ("expected escape sequence", "in double quotes a backslash means something else: use single quotes"),
+    ("found unexpected document separator", "a quotation mark is not closed"),
+    ("mapping keys are not allowed", "a question mark may not begin a text: put the text in quotes"),
+)
+_UNREADABLE = (
+    "from here on the text cannot be read: check the dashes, colons, brackets and quotation marks, "
+    "also in the line above"
 )
 
 
@@ -95,9 +114,9 @@ def read_tree(name: str, text: str, note: Callable[[Place, str], None]) -> Tree:
     except MarkedYAMLError as error:
         _note_error(name, error, note)
         return Tree(name, readable=False)
-    except (YAMLError, ValueError, LookupError, AttributeError, TypeError, AssertionError) as error:
+    except (YAMLError, ValueError, LookupError, AttributeError, TypeError, AssertionError):
         # ruamel.yaml lets some of its own slips out for texts that are far from YAML.
-        note(reader.last, f"this is no YAML ({type(error).__name__})")
+        note(reader.last, _UNREADABLE)
         return Tree(name, readable=False)
     return reader.tree
 
@@ -106,7 +125,9 @@ def _note_error(name: str, error: MarkedYAMLError, note: Callable[[Place, str], 
     problem, context = str(error.problem or ""), str(error.context or "")
     at = error.problem_mark or error.context_mark
     place = Place(name, at.line + 1, at.column + 1) if at else Place(name, 1, 1)
-    message = next((words for part, words in _PLAIN_WORDS if part in problem), f"this is no YAML: {context} {problem}")
+    message = next((words for part, words in _PLAIN_WORDS if part in problem), _UNREADABLE)
+    if "directive" in context:
+        message = "a line that begins with % is not allowed"
     opened = error.context_mark
     if (
         opened

@@ -61,8 +61,14 @@ def as_text(result: Replay) -> Iterator[str]:
     for urgency in sorted(Urgency, reverse=True):
         yield _row(f"  are {urgency.code}", *(side.by_urgency.get(urgency, 0) for side in sides))
     yield _row("  reach a nurse", *(side.alerts for side in sides))
-    weekly = (side.to_data(result.patient_weeks)["alerts_per_patient_week"] for side in sides)
-    yield _row("  the same, a patient and week", *(f"{rate:.2f}" for rate in weekly))
+    yield ""
+    told = [side.to_data(result.patient_weeks) for side in sides]
+    yield _row("The same, a patient and week", "active", "proposed")
+    for urgency in sorted(Urgency, reverse=True):
+        yield _row(
+            f"  are {urgency.code}", *(f"{one['by_urgency_per_patient_week'][urgency.code]:.2f}" for one in told)
+        )
+    yield _row("  reach a nurse", *(f"{one['alerts_per_patient_week']:.2f}" for one in told))
     yield ""
     for heading, changes in (("Rising", result.rising), ("Falling", result.falling)):
         patients = len({change.patient for change in changes})
@@ -72,15 +78,15 @@ def as_text(result: Replay) -> Iterator[str]:
     differing = [rule for rule in _rules(result) if _fired(result.before, rule) != _fired(result.after, rule)]
     if differing:
         yield ""
-        yield "Rules that fire on more or fewer reports"
+        yield "Rules that fire on more or fewer reports (and how often, a patient and week)"
         for rule in differing:
-            yield _row(f"  {rule}", _fired(result.before, rule), _fired(result.after, rule))
+            yield _row(f"  {rule}", *(_and_weekly(side, rule, result.patient_weeks) for side in sides))
     yield ""
     yield f"Proposed rules that never fired: {', '.join(result.after.never_fired) or 'none'}"
 
 
 def _row(words: str, before: int | str, after: int | str) -> str:
-    return f"{words:<34}{before:>10}{after:>10}"
+    return f"{words:<34}{before:>14}{after:>14}"
 
 
 def _rules(result: Replay) -> list[str]:
@@ -89,6 +95,13 @@ def _rules(result: Replay) -> list[str]:
 
 def _fired(side: Side, rule: str) -> int | str:
     return side.by_rule.get(rule, "-")
+
+
+def _and_weekly(side: Side, rule: str, patient_weeks: float) -> str:
+    count = side.by_rule.get(rule)
+    if count is None:
+        return "-"
+    return f"{count} ({count / patient_weeks if patient_weeks else 0:.2f})"
 
 
 def _change(change: Change) -> Iterator[str]:

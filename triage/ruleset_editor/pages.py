@@ -195,5 +195,10 @@ def words(ruleset: Ruleset) -> dict[str, list[list[str]]]:
 
 
 def _theme(file: str) -> str:
-    """The name of a rule file in words: "rules/crs.yaml" is "crs"."""
-    return PurePath(file).stem.replace("_", " ").replace("-", " ")
+    """The name of a rule file as a heading: "liver.yaml" is "Liver", "crs.yaml" what it stands for."""
+    name = PurePath(file).stem.replace("_", " ").replace("-", " ")
+    return _WRITTEN_OUT.get(name, name.capitalize())
+
+
+_WRITTEN_OUT = {"crs": "Cytokine release syndrome (CRS)"}
+"""Headings for names of files that are no words."""

@@ -13,11 +13,11 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-import structlog
 from flask import current_app, g, has_app_context
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from triage import logs
 from triage.database import db
 from triage.models import ActivationKind, RulesetActivation, RulesetVersion
 from triage.rules.loading import RuleFileErrors, from_document, load_texts
@@ -25,8 +25,6 @@ from triage.rules.ruleset import Ruleset
 
 EXTENSION = "triage_ruleset"
 """The `Started` of a running server."""
-
-log = structlog.get_logger(__name__)
 
 
 class UnknownRuleset(LookupError):
@@ -104,10 +102,10 @@ def _active(session: Session) -> Ruleset:
     activation = session.scalars(select(RulesetActivation).where(RulesetActivation.key == key)).one()
     try:
         return read(activation)
-    except RuleFileErrors as errors:
+    except RuleFileErrors as error:
         # A newer program that does not understand an older version must still judge: `triage serve` refuses to start
         # with it, so this is a server that was started in another way.
-        log.error("active_rules_unreadable", version=activation.number, errors=len(errors.errors))
+        logs.failure("active_rules_unreadable", error, version=activation.number, errors=len(error.errors))
         return started().ruleset
 
 
