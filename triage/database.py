@@ -97,8 +97,9 @@ def _on_connect(connection: Any, record: Any) -> None:
         for pragma in ("journal_mode=wal", "synchronous=full", "foreign_keys=on", f"busy_timeout={longest}"):
             connection.execute(f"PRAGMA {pragma}")
     elif type(connection).__module__.startswith("psycopg"):
+        connection.autocommit = True  # else a transaction would begin here, and the setting end with it
         connection.execute(f"SET lock_timeout = {longest}")
-        connection.commit()
+        connection.autocommit = False
 
 
 @event.listens_for(Engine, "begin")

@@ -14,7 +14,7 @@ from triage.rules import conditions as c
 from triage.rules.assessment import Assessment
 from triage.rules.catalogue import Severity, Window
 from triage.rules.engine import assess, assess_silence
-from triage.rules.report import Report, from_data
+from triage.rules.report import UNKNOWN, Report, ThinkingCheck, from_data
 from triage.rules.ruleset import AppliesTo, Rule
 from triage.rules.urgency import Urgency
 
@@ -346,3 +346,35 @@ def test_only_advice_of_fired_rules_is_given_and_each_text_once() -> None:
 
     judged = judge(rules, report(temperature_c=38.5, symptoms={"chills": "severe"}))
     assert judged.advice == ("advice 2", "advice 1")
+
+
+class TestTogetherInDoubt:
+    """What could be a sign is counted where it could tip the sum, and nothing else."""
+
+    two_soon = rule(90, c.Together(Urgency.SOON, 2), Urgency.URGENT)
+
+    def undecided(self, when, **answers):
+        rules = ruleset([rule(0, when, Urgency.SOON), self.two_soon])
+        result = assess(rules, Report(reported_at=NOW, **answers))
+        return {one.rule: one.unknown for one in result.undecided}
+
+    def test_a_sign_that_is_there_in_a_rule_that_is_still_open_counts_with_the_open_ones(self):
+        two = c.AtLeast(2, (c.New("any"), c.ThinkingCheckAtMost(7)))
+        given_up = ThinkingCheck({}, abandoned=True)
+        before = self.undecided(two, symptoms={"nausea": UNKNOWN}, thinking_check=given_up)
+        worse = self.undecided(two, symptoms={"nausea": UNKNOWN, "chills": Severity.MILD}, thinking_check=given_up)
+        assert before["rule-90"] == ("nausea", "thinking_check")
+        assert "rule-90" in worse
+
+    def test_a_rule_that_fires_may_have_more_signs_than_anybody_knows(self):
+        anything = c.SymptomAtLeast("any", Severity.MILD)
+        doubt = {"nausea": UNKNOWN, "headache": UNKNOWN}
+        assert self.undecided(anything, symptoms=doubt | {"chills": Severity.MILD}) == {
+            "rule-90": ("nausea", "headache")
+        }
+
+    def test_medicines_are_no_signs_in_doubt_either(self):
+        both = c.Any((c.OnSteroids(), c.FeverReducerTaken()))
+        assert self.undecided(both, on_steroids=UNKNOWN, fever_reducer_taken=UNKNOWN) == {
+            "rule-0": ("on_steroids", "fever_reducer_taken")
+        }

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.rules.strategies import CATALOGUE, NOW, codes, degrees, histories, reports, rule, ruleset, rulesets, several
 from tests.rules.strategies import readings as device_readings
-from tests.rules.worsening import STEPS, is_doubtful, side_by_side, worse
+from tests.rules.worsening import STEPS, side_by_side, worse
 from triage.rules import conditions as c
 from triage.rules.assessment import Fact
 from triage.rules.catalogue import THINKING_CHECK_POINTS, Presence, Severity
@@ -26,8 +26,6 @@ from triage.rules.urgency import Urgency
 def test_a_worse_answer_never_lowers_the_urgency(rules: Ruleset, report: Report, history: list[Report]) -> None:
     """Of whatever kind; `tests/rules/worsening.py` says what is worse."""
     assume(not list(turns_back(rules)))
-    # What nobody could say is not yet counted right by `together`: it may take a sum for impossible that is not.
-    assume(not (rules.together_rules and is_doubtful(report)))
     before = assess(rules, report, history)
 
     for changed in worse(report, rules):

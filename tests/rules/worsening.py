@@ -161,11 +161,3 @@ def _flat(report: Report) -> dict[str, str]:
         inner = value.items() if isinstance(value, dict) else [("", value)]
         answers |= {f"{key} {name}".strip(): str(answer) for name, answer in inner if answer is not None}
     return answers
-
-
-def is_doubtful(report: Report) -> bool:
-    """Whether there is something in it that nobody could say."""
-    answers: list[object] = [report.temperature_c, report.fever_reducer_taken, report.on_steroids]
-    answers += [*report.symptoms.values(), *report.measured.values()]
-    given_up = report.thinking_check is not None and report.thinking_check.abandoned
-    return given_up or any(isinstance(answer, Unknown) for answer in answers)

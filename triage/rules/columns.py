@@ -7,7 +7,7 @@ silence are left out: no report tells of it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
@@ -183,41 +183,37 @@ class _Compiler:
     def _together(
         self, rule: Rule, ruleset: Ruleset, stage: int, fires: Mapping[str, str], undecided: Mapping[str, str]
     ) -> tuple[str, str]:
-        """Fires when rules of the asked urgency fired on enough different signs; undecided while open ones could."""
+        """Fires when rules of the asked urgency fired on enough different signs; undecided when there could be enough:
+        whatever fires or is open in a rule that fires or is undecided may be a sign."""
         when = rule.when
         assert isinstance(when, c.Together)  # noqa: S101 (only called for these)
-        signs: dict[str, list[Expr]] = {}
-        open_signs: dict[str, list[Expr]] = {}
+        there: dict[str, list[Expr]] = {}
+        maybe: dict[str, list[Expr]] = {}
         for other in ruleset.single_rules:
             if other.urgency is when.of:
-                fired, left_open = self._signs(other.when)
-                for subject, expr in fired:
-                    signs.setdefault(subject, []).append(expr & nw.col(fires[other.id]))
-                for subject, expr in left_open:
-                    open_signs.setdefault(subject, []).append(expr & nw.col(undecided[other.id]))
-        there = {subject: self._new(stage, _any(exprs)) for subject, exprs in signs.items()}
-        maybe = {subject: self._new(stage, _any(exprs)) for subject, exprs in open_signs.items()}
-        either = [_any([some[subject] for some in (there, maybe) if subject in some]) for subject in {**there, **maybe}]
+                fired, open_too = nw.col(fires[other.id]), nw.col(fires[other.id]) | nw.col(undecided[other.id])
+                for subject, fact, possible in self._signs(other.when):
+                    there.setdefault(subject, []).append(fact & fired)
+                    maybe.setdefault(subject, []).append(possible & open_too)
+        signs, could_be = (
+            _count([self._new(stage, _any(exprs)) for exprs in some.values()]) for some in (there, maybe)
+        )
         inside = self._inside(rule.applies_to)
-        enough = (_count(list(there.values())) >= when.count) & inside
-        could = (_count(either) >= when.count) & inside
-        return self._name(stage + 1, enough), self._name(stage + 1, could & ~enough)
+        enough = (signs >= when.count) & inside
+        return self._name(stage + 1, enough), self._name(stage + 1, (could_be >= when.count) & inside & ~enough)
 
-    def _signs(self, when: c.Condition) -> tuple[list[tuple[str, Expr]], list[tuple[str, Expr]]]:
-        """The subjects that are among the facts where the condition fires, and those that leave it open where it is,
-        each with whether it is one of them; one subject may come several times."""
-        if not isinstance(when, c.All | c.Any | c.AtLeast):
+    def _signs(self, when: c.Condition) -> Iterator[tuple[str, Expr, Expr]]:
+        """The signs that a condition looks at, each with whether it is among the facts where all around it fires, and
+        whether it is one or may be where nothing around it is quiet; a sign may come several times."""
+        if isinstance(when, c.All | c.Any | c.AtLeast):
+            for part in when.of:
+                told = self._told(part)
+                for subject, fact, possible in self._signs(part):
+                    yield subject, fact & told.fires, possible & told.possible
+        elif not isinstance(when, c.OnSteroids | c.FeverReducerTaken | c.TemperatureNotMeasured):
             leaf = self._leaf(when)
-            is_sign = not isinstance(when, c.OnSteroids | c.FeverReducerTaken | c.TemperatureNotMeasured)
-            return list(leaf.fires.items()) if is_sign else [], list(leaf.open.items())
-        fired: list[tuple[str, Expr]] = []
-        left_open: list[tuple[str, Expr]] = []
-        for part in when.of:
-            told = self._told(part)
-            some, others = self._signs(part)
-            fired += [(subject, expr & told.fires) for subject, expr in some]
-            left_open += [(subject, expr & told.possible & ~told.fires) for subject, expr in others]
-        return fired, left_open
+            for subject, fact in leaf.fires.items():
+                yield subject, fact, fact | leaf.open[subject] if subject in leaf.open else fact
 
     # --- conditions
 

@@ -61,7 +61,8 @@ class Verdict(IntEnum):
 
 
 class Finding(NamedTuple):
-    """A verdict, the facts that made it fire, and the answers that left it undecided."""
+    """A verdict, the facts that are there, and the answers that could bring more: an undecided condition may have facts
+    already, and one that fires may have more of them than anybody knows."""
 
     verdict: Verdict
     facts: tuple[Fact, ...] = ()
@@ -228,17 +229,18 @@ def _judge(
 ) -> Assessment:
     fired: list[FiredRule] = []
     undecided: list[Undecided] = []
+    findings: list[tuple[Rule, Finding]] = []
     for rule, ask in rules:
         try:
             finding = ask(view)
             if finding is not QUIET:
                 _sort_in(rule, finding, tell, fired, undecided)
+                findings.append((rule, finding))
         except Exception:  # a rule that fails must not silence the others, nor go unseen
             fired.append(_failed(rule))
-    singles = (tuple(fired), tuple(undecided)) if fired or undecided else ((), ())
     for rule in together:
         try:
-            finding = _evaluate_together(rule, view, *singles)
+            finding = _evaluate_together(rule, view, findings)
             if finding is not QUIET:
                 _sort_in(rule, finding, tell, fired, undecided)
         except Exception:
@@ -279,30 +281,37 @@ def _failed(rule: Rule) -> FiredRule:
     )
 
 
-def _evaluate_together(rule: Rule, view: _View, fired: Sequence[FiredRule], undecided: Sequence[Undecided]) -> Finding:
+def _evaluate_together(rule: Rule, view: _View, findings: Sequence[tuple[Rule, Finding]]) -> Finding:
     """Fires when rules of the asked urgency fired on enough different signs.
 
     Signs are counted, not rules: two rules on the same symptom are one. A rule that needs two signs brings both.
+    Undecided when there could be enough: whatever fires or is open in a rule that fires or is undecided may be a sign.
     """
     together = rule.when
     assert isinstance(together, Together)  # noqa: S101 (only called for these)
-    if not (fired or undecided) and together.count > 0:
+    if not findings and together.count > 0:
         return QUIET
     if not applies(rule.applies_to, view.report, view.catalogue):
         return QUIET
-    facts = [fact for other in fired if other.urgency is together.of for fact in other.facts if is_sign(fact)]
+    asked = [finding for other, finding in findings if other.urgency is together.of]
+    fired = [finding for finding in asked if finding.verdict is Verdict.FIRES]
+    facts = [fact for finding in fired for fact in finding.facts if is_sign(fact)]
     signs = {fact.subject for fact in facts}
     if len(signs) >= together.count:
         return Finding(Verdict.FIRES, tuple(dict.fromkeys(facts)))
-    open_signs = [subject for other in undecided if other.urgency is together.of for subject in other.unknown]
-    if len(signs.union(open_signs)) >= together.count:
-        return Finding(Verdict.UNDECIDED, unknown=tuple(dict.fromkeys(s for s in open_signs if s not in signs)))
+    maybe = {fact.subject for finding in asked for fact in finding.facts if is_sign(fact)}
+    unknown = dict.fromkeys(subject for finding in asked for subject in finding.unknown if subject not in signs)
+    if len(signs | maybe | {subject for subject in unknown if subject not in _NO_SIGNS}) >= together.count:
+        return Finding(Verdict.UNDECIDED, unknown=tuple(unknown))
     return QUIET
+
+
+_NO_SIGNS = ("fever_reducer_taken", "on_steroids", "silence")
 
 
 def is_sign(fact: Fact) -> bool:
     """Whether the fact is about how the person is, not about medicines, time or a reading that is missing."""
-    return fact.subject not in ("fever_reducer_taken", "on_steroids", "silence") and fact.test != "not_measured"
+    return fact.subject not in _NO_SIGNS and fact.test != "not_measured"
 
 
 def _latest_first(history: Sequence[Report]) -> tuple[Report, ...]:
@@ -405,14 +414,14 @@ def _at_least(count: int, parts: Sequence[Ask]) -> Ask:
                 return QUIET  # too few are left
             else:
                 quiet += 1
+        if len(findings) == 1 and len(findings[0].facts) == 1 and findings[0].verdict is Verdict.FIRES:
+            return findings[0]
         firing = [finding for finding in findings if finding.verdict is Verdict.FIRES]
+        unknown = tuple(dict.fromkeys(subject for finding in findings for subject in finding.unknown))
         if len(firing) >= count:
-            if len(firing) == 1 and len(firing[0].facts) == 1:
-                return firing[0]
-            return _fires(*dict.fromkeys(fact for finding in firing for fact in finding.facts))
-        undecided = [finding for finding in findings if finding.verdict is Verdict.UNDECIDED]
-        subjects = dict.fromkeys(subject for finding in undecided for subject in finding.unknown)
-        return Finding(Verdict.UNDECIDED, unknown=tuple(subjects))
+            return Finding(Verdict.FIRES, tuple(dict.fromkeys(f for finding in firing for f in finding.facts)), unknown)
+        facts = tuple(dict.fromkeys(fact for finding in findings for fact in finding.facts))
+        return Finding(Verdict.UNDECIDED, facts, unknown)
 
     return ask
 
@@ -456,7 +465,7 @@ def _symptom(condition: SymptomAtLeast | SymptomPresent | Worse | Persists | New
         else:
             firing.extend(question(condition, code, answer, view))
     if firing:
-        return _fires(*firing)
+        return Finding(Verdict.FIRES, tuple(firing), tuple(unknown))
     return Finding(Verdict.UNDECIDED, unknown=tuple(unknown)) if unknown else QUIET
 
 
