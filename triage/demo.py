@@ -215,10 +215,16 @@ def _crs(day: int) -> DayReport:
     return days[day]
 
 
+_CHECK = {"orientation": 4, "naming": 3, "command": 1, "writing": 1, "attention": 1}
+
+
 def _neurotoxicity(day: int) -> DayReport:
+    check: DayReport = {"thinking_check": _CHECK, "thinking_check_baseline": 10}
     if day < 9:
-        return {"temperature_c": 36.8, "symptoms": {"tiredness": "mild"} if day > 5 else {}}
+        return {"temperature_c": 36.8, "symptoms": {"tiredness": "mild"} if day > 5 else {}, **check}
     return {
+        **check,
+        "thinking_check": _CHECK | {"naming": 2, "writing": 0},
         "temperature_c": 36.7,
         "symptoms": {
             "handwriting_change": "yes",
@@ -233,12 +239,12 @@ def _neurotoxicity(day: int) -> DayReport:
 def _silent(day: int) -> DayReport | None:
     if day > 10:
         return None
-    return {"temperature_c": 37.0, "symptoms": {"tiredness": "mild"}}
+    return {"temperature_c": "unknown" if day == 6 else 37.0, "symptoms": {"tiredness": "mild"}}
 
 
 def _donor(day: int) -> DayReport:
     if day < 24:
-        return {"temperature_c": 37.8 if day == 20 else 36.6}
+        return {"temperature_c": 37.8, "fever_reducer_taken": True} if day == 20 else {"temperature_c": 36.6}
     if day < 27:
         return {"temperature_c": 36.8, "symptoms": {"skin_rash": "mild", "itching": "mild"}}
     return {"temperature_c": 36.7, "symptoms": {"dry_mouth": "mild"}}

@@ -382,7 +382,7 @@ def test_the_record_keeps_no_and_unknown_and_not_asked_apart(make, anna, pages, 
 
 def test_the_record_shows_therapy_day_and_windows(make, anna, pages, alice):
     page = pages(alice).get("care_team.record", patient_id=anna.id)
-    for words in ("day 5 since the latest dose", "Daily reports days 0 to 28", "Early window days 0 to 28"):
+    for words in ("5 since the latest dose", "Daily reports: days 0 to 28", "inside the early window (days 0 to 28)"):
         assert page.shows(words), words
     page = pages(alice).get("care_team.record", patient_id=make.patient("Nobody", course=False).id)
     assert page.shows("no course on file")
@@ -438,3 +438,51 @@ def test_a_wait_in_words(span, words):
 def test_a_moment_in_words_of_the_teams_own_day(moment, words):
     at = datetime.fromisoformat("2026-03-30T08:00+00:00")  # the clocks went forward on the 29th
     assert clock_words(datetime.fromisoformat(moment + "+00:00"), at, "Europe/London") == words
+
+
+def test_the_record_begins_with_whom_to_call_and_why(make, anna, pages, alice):
+    make.caregiver(anna, "Cora", phone="+44 1632 960 500")
+    make.report(anna, temperature_c=38.4, chills="moderate")
+    page = pages(alice).get("care_team.record", patient_id=anna.id)
+    glance = page.soup.select_one(".app-glance").get_text(" ", strip=True)
+
+    for words in ("5 since the latest dose, inside the early window (days 0 to 28)", "CAR T cells", "+44 1632 960 500"):
+        assert words in glance.replace("\n", " "), glance
+    assert page.links()["Call Cora: +44 1632 960 500"] == "tel:+441632960500"
+    assert page.text.index("Contacts") < page.text.index("Current alert") < page.text.index("Temperature")
+
+
+def test_an_unknown_day_counts_as_inside_the_windows_and_the_record_says_so(make, pages, alice):
+    unknown = make.patient("Unknown", therapy=None, day=None)
+    assert pages(alice).get("care_team.record", patient_id=unknown.id).shows("it counts as inside every window")
+
+
+def test_the_drawings_of_a_record_have_their_numbers_in_tables(make, anna, pages, alice):
+    make.report(anna, ago=timedelta(days=1), temperature_c="unknown", chills="none")
+    make.report(anna, temperature_c=38.4, fever_reducer_taken=True, chills="moderate")
+    page = pages(alice).get("care_team.record", patient_id=anna.id)
+
+    drawing = page.soup.select_one("svg[role=img]")
+    assert {drawing.title.get_text(), "Temperature"} == {"Temperature"}
+    assert "The latest was 38.4 °C (101.1 °F)" in drawing.desc.get_text()
+    tables = {table.caption.get_text(): table.get_text(" ", strip=True) for table in page.soup.select("table")}
+    assert "38.4 °C (101.1 °F)" in tables["Every temperature in numbers"]
+    assert "not measured" in tables["Every temperature in numbers"]
+    assert "fever reducer taken" in tables["Every temperature in numbers"]
+    assert "moderate" in tables["Symptoms by day: the worst answer of each day"]
+    assert "Report, urgent" in tables["Reports, silence and alerts in words"]
+
+
+def test_a_silence_is_drawn_until_the_report_that_ended_it(make, session, app, pages, alice):
+    from triage.alerts import silence
+
+    silas = make.patient("Silas", day=5)
+    make.report(silas, ago=timedelta(hours=40), chills="none")
+    with app.app_context():
+        silence.sweep(session, make.ruleset, make.now())
+    visitor = pages(alice)
+    assert visitor.get("care_team.record", patient_id=silas.id).shows("no report since")
+    make.report(silas, chills="none")
+    page = visitor.get("care_team.record", patient_id=silas.id)
+    assert not page.shows("no report since")
+    assert page.shows("Silence (urgent), until")

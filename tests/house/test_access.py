@@ -55,6 +55,7 @@ TABLE = {
     "reports.earlier": Row(REPORTERS),
     "reports.result": Row(REPORTERS, of="report"),
     "care_team.queue": Row({NURSE}),
+    "care_team.queue_rows": Row({NURSE}),
     "care_team.record": Row({NURSE}, of="patient"),
     "care_team.acknowledge": Row({NURSE}, of="alert"),
     "care_team.resolve": Row({NURSE}, of="alert"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -58,7 +59,10 @@ class QueueRow:
 
     alert: Alert
     therapy: str
+    therapy_code: str | None
     day: int | None
+    in_early: bool | None
+    """Whether today is inside the therapy's early window; None where therapy or day is not known."""
     lines: tuple[Line, ...]
     waiting: timedelta
     over: timedelta
@@ -150,16 +154,48 @@ def _row(
 ) -> QueueRow:
     today = history.local_date(team, at)
     course = history.current_course(alert.patient, today)
+    day = history.days_since_therapy(course, today)
     return QueueRow(
         alert=alert,
         therapy=therapy_name(course),
-        day=history.days_since_therapy(course, today),
+        therapy_code=course.therapy if course else None,
+        day=day,
+        in_early=_in_early(course, day),
         lines=lines(session, alert, team, acknowledged),
         waiting=at - alert.waiting_since,
         over=max(at - alert.answer_by, timedelta()) if alert.status == AlertStatus.OPEN else timedelta(),
         acknowledged=acknowledged,
         last_report_at=last_report_at,
     )
+
+
+def version(session: Session, team: CareTeam, at: datetime, *seen_by: str) -> str:
+    """A tag of what `queue` would show now: the same tag, the same rows. `seen_by`: what else decides, as who asks.
+
+    Open dashboards ask every two seconds, so it is one query and reads no assessment. It is taken from the alerts
+    themselves and not from a counter: of two transactions the one with the lower number may commit last, and would
+    never be seen. What the query does not look at (a telephone number, a dose) is shown a minute later, since the
+    minute is part of the tag.
+    """
+    last_report = (
+        select(func.max(ReportRecord.reported_at)).where(ReportRecord.patient_id == Alert.patient_id).scalar_subquery()
+    )
+    findings = select(func.count()).where(AlertFinding.alert_id == Alert.id).scalar_subquery()
+    query = (
+        select(Alert.id, Alert.urgency, Alert.status, Alert.answer_by, Alert.acknowledged_at, findings, last_report)
+        .where(Alert.care_team_id == team.id, Alert.status != AlertStatus.RESOLVED)
+        .order_by(Alert.id)
+    )
+    state = [tuple(map(str, row)) for row in session.execute(query)]
+    told = repr((state, int(at.timestamp()) // 60, seen_by))
+    return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+def _in_early(course: Course | None, day: int | None) -> bool | None:
+    therapy = versions.active().catalogue.therapies.get(course.therapy or "") if course else None
+    if therapy is None or day is None:
+        return None
+    return therapy.early is not None and therapy.early.contains(day)
 
 
 def therapy_name(course: Course | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypedDict
 from uuid import UUID
 
@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from triage import logs
+from triage.care_team import charts
 from triage.care_team.forms import DISPOSITIONS
 from triage.care_team.queue import (
     SILENCE,
@@ -80,6 +81,8 @@ class Entry:
     day: int | None = None
     answers: tuple[tuple[str, str], ...] = ()
     not_asked: tuple[str, ...] = ()
+    sent: charts.Sent | None = None
+    """The report behind it, as the drawings need it."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,8 @@ class PatientRecord:
     therapy: str
     day: int | None
     early: str
+    in_early: bool
+    """Whether today counts as inside it: an unknown therapy or day does."""
     expected: str
     alert: Alert | None
     """The one that waits for somebody."""
@@ -98,6 +103,7 @@ class PatientRecord:
     acknowledged: Acknowledgement | None
     """The latest one of the current alert; an open alert that has one was opened again."""
     entries: list[Entry]
+    weeks: charts.Weeks
 
 
 def patient_record(session: Session, patient: Patient, at: datetime) -> PatientRecord:
@@ -113,12 +119,14 @@ def patient_record(session: Session, patient: Patient, at: datetime) -> PatientR
         *(_report(session, record, patient) for record in _reports(session, patient.id)),
         *_of_alerts(session, alerts, steps, patient),
     ]
+    day = history.days_since_therapy(course, today)
     return PatientRecord(
         patient=patient,
         course=course,
         therapy=therapy_name(course),
-        day=history.days_since_therapy(course, today),
+        day=day,
         early=_days(therapy.early if therapy else None),
+        in_early=therapy is None or (therapy.early is not None and (day is None or therapy.early.contains(day))),
         expected=_days(therapy.daily_report if therapy else None),
         alert=current,
         lines=lines(session, current, patient.care_team, acknowledged) if current else (),
@@ -127,7 +135,40 @@ def patient_record(session: Session, patient: Patient, at: datetime) -> PatientR
         entries=[
             entry for _, entry in sorted(enumerate(entries), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
         ],
+        weeks=_weeks(entries, alerts, patient, at),
     )
+
+
+def _weeks(entries: list[Entry], alerts: list[Alert], patient: Patient, at: datetime) -> charts.Weeks:
+    """The drawings, from what was read for the list."""
+    sent = [entry.sent for entry in entries if entry.sent is not None]
+
+    def day_number(on: date) -> int | None:
+        return history.days_since_therapy(history.current_course(patient, on), on)
+
+    return charts.weeks(
+        sent,
+        silences=_silences(alerts, [each.at for each in sent], patient.enrolled_at),
+        alerts=[charts.Span(alert.opened_at, alert.resolved_at, alert.urgency) for alert in alerts],
+        catalogue=versions.active().catalogue,
+        since=patient.enrolled_at,
+        now=at,
+        zone=patient.care_team.time_zone,
+        day_number=day_number,
+    )
+
+
+def _silences(alerts: list[Alert], heard: list[datetime], enrolled_at: datetime) -> list[charts.Span]:
+    """Each silence that was found, from the report before it to the one after it. One that was found again and again
+    is one silence, as urgent as it became."""
+    found: dict[datetime, charts.Span] = {}
+    for finding in (finding for alert in alerts for finding in alert.findings if finding.kind == AlertKind.SILENCE):
+        start = max((at for at in heard if at <= finding.found_at), default=min(enrolled_at, finding.found_at))
+        end = min((at for at in heard if at > finding.found_at), default=None)
+        before = found.get(start)
+        urgency = max(finding.urgency, before.urgency) if before else finding.urgency
+        found[start] = charts.Span(start, end, urgency)
+    return list(found.values())
 
 
 @dataclass(frozen=True)
@@ -222,23 +263,27 @@ def _report(session: Session, record: ReportRecord, patient: Patient) -> Entry:
     if assessment is not None:
         say = _told(session, assessment.body, assessment.ruleset_hash, patient)
         catalogue = _catalogue(session, assessment.ruleset_hash)
+    readable = True
     try:
         report = history.read(record, catalogue)
     except Exception as error:
         logs.failure("report_unreadable", error, report=str(record.id))
-        report, answers = Report(), [("As it was stored", record.data)]
+        report, answers, readable = Report(), [("As it was stored", record.data)], False
     else:
         answers = results.answers(report, catalogue)
+    by = f"{record.reporter.name} ({record.reporter.role})"
+    urgency = assessment.urgency if assessment else None
     return Entry(
         at=record.reported_at,
         what="Report",
-        by=f"{record.reporter.name} ({record.reporter.role})",
-        urgency=assessment.urgency if assessment else None,
+        by=by,
+        urgency=urgency,
         note=report.note,
         report_id=record.id,
         day=report.days_since_therapy,
         answers=tuple(answers),
         not_asked=not_asked(report, catalogue),
+        sent=charts.Sent(record.reported_at, by, record.reporter.role, urgency, report if readable else None),
         **say,
     )
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from functools import partial
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from triage import clock
 from triage.accounts.access import alert_for, patient_for, person, roles, team_of
 from triage.alerts import services
+from triage.care_team import filters
 from triage.care_team import queue as waiting
 from triage.care_team.forms import ResolveForm
 from triage.care_team.record import patient_record
 from triage.database import db
 from triage.models import Alert, AlertStatus, Disposition, Role
+from triage.ruleset_editor import versions
 
 bp = Blueprint("care_team", __name__)
 bp.add_app_template_filter(waiting.span_words, "span_words")
@@ -31,9 +33,52 @@ _DONE = {
 @bp.get("/queue")
 @roles(Role.NURSE)
 def queue() -> ResponseReturnValue:
-    at, team = clock.now(), team_of(person())
+    return render_template(
+        "care_team/queue.html",
+        whose=filters.WHOSE,
+        urgencies=filters.URGENCIES,
+        therapies=_therapies(),
+        days=filters.DAYS,
+        **_rows(),
+    )
+
+
+@bp.get("/queue/rows")
+@roles(Role.NURSE)
+def queue_rows() -> ResponseReturnValue:
+    """The rows alone, for an open dashboard; 304 while they are what it has."""
+    if request.if_none_match.contains_weak(_version()):
+        return Response(status=304)
+    return render_template("care_team/rows.html", **_rows())
+
+
+def _filter() -> filters.Filter:
+    return filters.Filter.read(request.args, _therapies())
+
+
+def _therapies() -> dict[str, str]:
+    known = versions.active().catalogue.therapies
+    return {"": "All"} | {code: therapy.label for code, therapy in known.items()} | {filters.NOT_KNOWN: "Not known"}
+
+
+def _version() -> str:
+    return waiting.version(db.session, team_of(person()), clock.now(), str(person().id), str(_filter()))
+
+
+def _rows() -> dict[str, object]:
+    """What the rows are made of. The tag is taken first: what comes in between is fetched by the next question."""
+    version, at, team, chosen = _version(), clock.now(), team_of(person()), _filter()
     rows = waiting.queue(db.session, team, at)
-    return render_template("care_team/queue.html", rows=rows, at=at, zone=team.time_zone)
+    shown = filters.apply(chosen, rows, person().id)
+    return {
+        "version": version,
+        "at": at,
+        "zone": team.time_zone,
+        "chosen": chosen,
+        "shown": shown,
+        "rows": shown.rows,
+        "total": len(rows),
+    }
 
 
 @bp.get("/patients/<uuid:patient_id>")

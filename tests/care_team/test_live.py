@@ -1,0 +1,183 @@
+"""The rows that open dashboards fetch: when they are new, and what a filter shows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from bs4 import BeautifulSoup
+
+from tests.house.test_queries import counted
+from triage.care_team.filters import Filter
+from triage.care_team.queue import version
+from triage.rules.urgency import Urgency
+
+
+def rows(visitor, tag=None, **query):
+    """What a dashboard is answered that has the rows of that tag."""
+    headers = {"If-None-Match": f'"{tag}"'} if tag else {}
+    return visitor.client.get("/queue/rows", query_string=query, headers=headers)
+
+
+def names(answer):
+    return [name.get_text() for name in BeautifulSoup(answer.text, "html.parser").select(".app-queue__name")]
+
+
+def tag_of(answer):
+    return BeautifulSoup(answer.text, "html.parser").select_one("#queue-rows")["data-version"]
+
+
+@pytest.fixture
+def hold_clock(monkeypatch, make):
+    """The minute is part of the tag; a test must not run over its end."""
+    at = make.now().replace(second=1)
+    monkeypatch.setattr("triage.clock.now", lambda: at)
+    return at
+
+
+def test_what_has_not_changed_is_not_sent_again(hold_clock, make, anna, pages, alice):
+    make.alert(anna)
+    visitor = pages(alice)
+    tag = visitor.get("care_team.queue").soup.select_one("#queue-rows")["data-version"]
+
+    answer = rows(visitor, tag)
+    assert (answer.status_code, answer.data) == (304, b"")
+    assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_asking_without_news_costs_few_queries_and_reads_no_alert(hold_clock, app, make, pages, alice):
+    for name in ("Anna", "Berta", "Carla"):
+        make.alert(make.patient(name))
+    visitor = pages(alice)
+    tag = tag_of(rows(visitor))
+    with counted(app) as statements:
+        assert rows(visitor, tag).status_code == 304
+    asked = [statement for statement in statements if not statement.startswith(("BEGIN", "PRAGMA"))]
+    assert len(asked) <= 3, asked  # who asks, which rules are active, the tag
+
+
+@pytest.mark.parametrize("what", ["new", "raised", "acknowledged", "resolved", "report", "later"])
+def test_everything_that_changes_a_row_is_news(what, hold_clock, monkeypatch, session, make, anna, pages, alice):
+    from triage.alerts import services
+    from triage.models import Disposition
+
+    alert = make.alert(anna, Urgency.URGENT, ago=timedelta(minutes=5))
+    visitor = pages(alice)
+    tag = tag_of(rows(visitor))
+    assert rows(visitor, tag).status_code == 304
+    if what == "new":
+        make.alert(make.patient("Berta"), Urgency.SOON)
+    elif what == "raised":
+        make.alert(anna, Urgency.EMERGENCY)
+    elif what == "report":
+        make.report(anna, chills="none", temperature_c=36.6)
+    elif what == "later":
+        monkeypatch.setattr("triage.clock.now", lambda: hold_clock + timedelta(minutes=1))
+    else:
+        with make.app.app_context():
+            services.acknowledge(session, alert, alice, hold_clock)
+            if what == "resolved":
+                note = "Telephoned, comes in today"
+                services.resolve(session, alert, alice, Disposition.SEEN_TODAY, note, hold_clock)
+    answer = rows(visitor, tag)
+    assert answer.status_code == 200
+    assert tag_of(answer) != tag
+
+
+def test_another_team_changes_nothing(hold_clock, make, anna, pages, alice, charlie):
+    visitor = pages(alice)
+    tag = tag_of(rows(visitor))
+    make.alert(make.patient("Elsewhere", team=charlie.care_team))
+
+    assert rows(visitor, tag).status_code == 304
+    make.alert(anna)
+    assert names(rows(visitor, tag)) == ["Anna"]
+    assert names(rows(pages(charlie))) == ["Elsewhere"]
+
+
+def test_the_tag_depends_on_who_asks_and_for_what(session, make, alice):
+    at, team = make.now(), alice.care_team
+    with make.app.app_context():
+        tags = {version(session, team, at, *by) for by in (("a",), ("b",), ("a", str(Filter(silent=True))))}
+    assert len(tags) == 3
+
+
+def test_a_dashboard_of_somebody_signed_out_is_sent_to_sign_in(make, anna, pages, alice):
+    make.alert(anna)
+    visitor = pages(alice)
+    tag = tag_of(rows(visitor))
+    visitor.time_out()
+    answer = rows(visitor, tag)
+    assert answer.status_code == 302
+    assert "Anna" not in answer.text
+
+
+@pytest.fixture
+def ward(make, session, alice, bob):
+    """One of everything: soon and urgent, early and late, silent, acknowledged by Alice and by Bob."""
+    from triage.alerts import services
+
+    def acknowledged(alert, by):
+        with make.app.app_context():
+            services.acknowledge(session, alert, by, make.now())
+
+    make.alert(make.patient("Urgent early"), Urgency.URGENT)
+    make.alert(make.patient("Soon early"), Urgency.SOON)
+    make.alert(make.patient("Soon late", day=60), Urgency.SOON)
+    make.alert(make.patient("Soon unknown", therapy=None, day=None), Urgency.SOON)
+    make.alert(make.patient("Soon bite", therapy="bite"), Urgency.SOON)
+    acknowledged(make.alert(make.patient("Soon Alice"), Urgency.SOON), alice)
+    acknowledged(make.alert(make.patient("Soon Bob"), Urgency.SOON), bob)
+
+
+@pytest.mark.parametrize(
+    ("query", "inside"),
+    [
+        ({}, {"Soon early", "Soon late", "Soon unknown", "Soon bite", "Soon Alice", "Soon Bob"}),
+        ({"whose": "mine"}, {"Soon Alice"}),
+        ({"whose": "unacknowledged"}, {"Soon early", "Soon late", "Soon unknown", "Soon bite"}),
+        ({"urgency": "soon"}, {"Soon early", "Soon late", "Soon unknown", "Soon bite", "Soon Alice", "Soon Bob"}),
+        ({"urgency": "emergency"}, set()),
+        ({"therapy": "bite"}, {"Soon bite", "Soon unknown"}),
+        ({"therapy": "unknown"}, {"Soon unknown"}),
+        ({"days": "later"}, {"Soon late", "Soon unknown"}),
+        ({"days": "early", "whose": "mine"}, {"Soon Alice"}),
+        ({"silent": "yes"}, set()),
+        ({"whose": "nonsense"}, {"Soon early", "Soon late", "Soon unknown", "Soon bite", "Soon Alice", "Soon Bob"}),
+    ],
+)
+def test_filters_show_what_was_asked_for_and_never_hide_an_urgent_alert(query, inside, ward, pages, alice):
+    page = pages(alice).get("care_team.queue", query=query)
+    found = [name.get_text() for name in page.soup.select(".app-queue__name")]
+
+    assert found[0] == "Urgent early", "an urgent alert stands in every view, and first"
+    assert set(found[1:]) == inside
+    asked_for_urgent = not query or query == {"whose": "nonsense"} or query == {"whose": "unacknowledged"}
+    assert page.shows("1 urgent alert is outside this filter") is not asked_for_urgent
+    hidden = 6 - len(inside)
+    assert page.shows(f"{hidden} {'is' if hidden == 1 else 'are'} hidden by the filter") is bool(hidden)
+
+
+def test_silent_patients_can_be_asked_for(make, session, app, pages, alice):
+    from triage.alerts import silence
+
+    make.patient("Silas", day=5)
+    make.alert(make.patient("Rita"), Urgency.SOON)
+    with app.app_context():
+        silence.sweep(session, make.ruleset, make.now())
+    page = pages(alice).get("care_team.queue", query={"silent": "yes"})
+    assert [name.get_text() for name in page.soup.select(".app-queue__name")] == ["Silas"]
+
+
+def test_the_filter_form_works_without_scripts(ward, pages, alice):
+    page = pages(alice).get("care_team.queue").press("Filter", whose="mine")
+    assert page.shows("Filter (in use)")
+    assert page.field("whose") == "mine"
+    assert page.click("Show all").shows("7 patients need somebody")
+
+
+def test_no_name_goes_into_an_address(ward, pages, alice):
+    """The search for a name has no `name`, so a form never sends it."""
+    field = pages(alice).get("care_team.queue").soup.select_one("input[type=search]")
+    assert field.get("name") is None
+    assert field.find_parent("form") is None
