@@ -10,7 +10,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, contains_eager, selectinload
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from triage import logs
 from triage.models import (
@@ -19,6 +19,7 @@ from triage.models import (
     AlertKind,
     AlertStatus,
     AuditEntry,
+    CallBack,
     CareTeam,
     Course,
     Patient,
@@ -109,6 +110,8 @@ def queue(session: Session, team: CareTeam, at: datetime) -> list[QueueRow]:
                 selectinload(Patient.courses).selectinload(Course.dose_events), selectinload(Patient.people)
             ),
             selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter),
+            selectinload(Alert.call_backs).joinedload(CallBack.promised_by),
+            joinedload(Alert.taken_by),
         )
     )
     alerts = session.scalars(query).all()
@@ -241,7 +244,7 @@ def clock_words(moment: datetime, at: datetime, time_zone: str) -> str:
     """A moment as a nurse reads it at `at`: "today 14:05", "yesterday 08:12", "Monday 2 March, 08:12"."""
     local, now = (each.astimezone(ZoneInfo(time_zone)) for each in (moment, at))
     days = (now.date() - local.date()).days
-    if days in (0, 1):
-        return f"{('today', 'yesterday')[days]} {local:%H:%M}"
+    if days in (-1, 0, 1):
+        return f"{('today', 'yesterday', 'tomorrow')[days]} {local:%H:%M}"
     year = "" if local.year == now.year else f" {local.year}"
     return f"{local:%A} {local.day} {local:%B}{year}, {local:%H:%M}"

@@ -12,6 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from triage import logs
+from triage.alerts import mutes
+from triage.care_team import work_words
 from triage.care_team.forms import DISPOSITIONS
 from triage.care_team.queue import (
     SILENCE,
@@ -30,10 +32,10 @@ from triage.models import (
     AssessmentRecord,
     AuditEntry,
     Course,
-    Disposition,
     Patient,
     Person,
     ReportRecord,
+    RuleMute,
 )
 from triage.reports import history, results
 from triage.rules.catalogue import MEASURED, Catalogue, Window
@@ -80,6 +82,10 @@ class Entry:
     day: int | None = None
     answers: tuple[tuple[str, str], ...] = ()
     not_asked: tuple[str, ...] = ()
+    held_back: bool = False
+    """Whether the report opened no alert because what it tells was muted."""
+    resolved: Alert | None = None
+    """The alert that was resolved here, and is so still."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,8 @@ class PatientRecord:
     acknowledged: Acknowledgement | None
     """The latest one of the current alert; an open alert that has one was opened again."""
     entries: list[Entry]
+    mutes: list[RuleMute]
+    """All that were ever muted for the patient, the latest first."""
 
 
 def patient_record(session: Session, patient: Patient, at: datetime) -> PatientRecord:
@@ -109,8 +117,10 @@ def patient_record(session: Session, patient: Patient, at: datetime) -> PatientR
     steps = _steps(session, alerts)
     current = next((alert for alert in alerts if not alert.is_resolved), None)
     acknowledged = _acknowledged(steps, current)
+    reports = _reports(session, patient.id)
+    held_back = mutes.held_back(session, [report.id for report in reports])
     entries = [
-        *(_report(session, record, patient) for record in _reports(session, patient.id)),
+        *(_report(session, record, patient, record.id in held_back) for record in reports),
         *_of_alerts(session, alerts, steps, patient),
     ]
     return PatientRecord(
@@ -127,6 +137,7 @@ def patient_record(session: Session, patient: Patient, at: datetime) -> PatientR
         entries=[
             entry for _, entry in sorted(enumerate(entries), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
         ],
+        mutes=mutes.of_patient(session, patient),
     )
 
 
@@ -145,7 +156,10 @@ def _alerts(session: Session, patient_id: UUID) -> list[Alert]:
         select(Alert)
         .where(Alert.patient_id == patient_id)
         .order_by(Alert.opened_at, Alert.id)
-        .options(selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter))
+        .options(
+            selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter),
+            *work_words.LOADED,
+        )
     )
     return list(session.scalars(query))
 
@@ -166,6 +180,7 @@ _STEPS = {
     "alert_reopened": "Alert opened again",
     "alert_acknowledged": "Alert acknowledged",
     "alert_resolved": "Alert resolved",
+    **work_words.STEPS,
 }
 
 
@@ -204,18 +219,22 @@ def _of_alerts(session: Session, alerts: list[Alert], steps: list[_Step], patien
         if step.action == "alert_raised" and (step.alert, step.at) in opened_again:
             continue  # "opened again" with its urgency says it
         alert = by_id[step.alert]
-        resolved = step.action == "alert_resolved"
-        done = DISPOSITIONS[Disposition(alert.disposition)] if resolved and alert.disposition else ""
+        told = work_words.resolution(alert, step.at) if step.action == "alert_resolved" else None
+        done = DISPOSITIONS[told.disposition] if told and told.disposition else ""
         yield Entry(
             at=step.at,
             what=f"{_STEPS[step.action]}{': ' if done else ''}{done}",
             by=step.by,
             urgency=max((each.urgency for each in alert.findings if each.found_at <= step.at), default=alert.urgency),
-            note=alert.note if resolved else "",
+            note=told.note if told else "",
+            resolved=alert if told and told.stands else None,
         )
+    for alert in alerts:
+        for tale in work_words.tales(alert, patient.care_team.time_zone):
+            yield Entry(at=tale.at, what=tale.what, by=tale.by, urgency=alert.urgency, note=tale.note)
 
 
-def _report(session: Session, record: ReportRecord, patient: Patient) -> Entry:
+def _report(session: Session, record: ReportRecord, patient: Patient, held_back: bool) -> Entry:
     assessment: AssessmentRecord | None = record.assessment
     catalogue = versions.active().catalogue
     say: _Words = {"judged": None, "facts": ("this report has no assessment: look at its answers",)}
@@ -239,6 +258,7 @@ def _report(session: Session, record: ReportRecord, patient: Patient) -> Entry:
         day=report.days_since_therapy,
         answers=tuple(answers),
         not_asked=not_asked(report, catalogue),
+        held_back=held_back,
         **say,
     )
 

@@ -14,6 +14,7 @@ from sqlalchemy.orm import joinedload
 
 from triage import clock
 from triage.accounts.access import own_patient, patients_of, person, report_for, roles
+from triage.alerts import mutes
 from triage.database import db
 from triage.models import Patient, Person, ReportDraft, ReportRecord, Role
 from triage.reports import drafts, forms, history, results, services
@@ -208,6 +209,7 @@ def result(report_id: UUID) -> ResponseReturnValue:
         answers=results.answers(history.read(record, ruleset.catalogue), ruleset.catalogue),
         report=history.read(record, ruleset.catalogue),
         caregiver=person().role == Role.CAREGIVER,
+        held_back=bool(mutes.held_back(db.session, [record.id])),
         unfinished=draft is not None and "danger" in draft.answers and record.reporter_id == person().id,
     )
 
