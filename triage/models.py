@@ -319,6 +319,8 @@ class ReportDraft(Model):
     __tablename__ = "report_draft"
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
+    """Whom a nurse writes about, on the telephone; None for a patient's or caregiver's own patient."""
     token: Mapped[str] = mapped_column(String(64), unique=True)
     answers: Mapped[dict[str, Any]] = mapped_column(JSON)
     """Form fields as typed, by step."""

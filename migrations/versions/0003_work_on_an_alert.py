@@ -1,4 +1,5 @@
-"""Work on an alert: who has taken it, notes and calls, promised call-backs, usefulness, muted rules.
+"""Work on an alert: who has taken it, notes and calls, promised call-backs, usefulness, muted rules; and whom a nurse
+writes a report about.
 
 Columns of `alert` are added, never the table made anew: its triggers would be lost with it on SQLite.
 """
@@ -30,6 +31,10 @@ def upgrade() -> None:
     kind = "UUID" if postgresql else "CHAR(32)"
     op.execute(
         f"ALTER TABLE alert ADD COLUMN taken_by_id {kind} CONSTRAINT fk_alert_taken_by_id_person REFERENCES person (id)"
+    )
+    op.execute(
+        f"ALTER TABLE report_draft ADD COLUMN patient_id {kind} "
+        "CONSTRAINT fk_report_draft_patient_id_patient REFERENCES patient (id)"
     )
     op.execute(
         "UPDATE alert SET taken_by_id = acknowledged_by_id, taken_at = acknowledged_at WHERE status = 'acknowledged'"

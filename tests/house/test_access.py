@@ -54,6 +54,10 @@ TABLE = {
     "reports.send": Row(REPORTERS),
     "reports.earlier": Row(REPORTERS),
     "reports.result": Row(REPORTERS, of="report"),
+    "telephone.home": Row({NURSE}, of="patient"),
+    "telephone.ask": Row({NURSE}, of="patient"),
+    "telephone.check": Row({NURSE}, of="patient"),
+    "telephone.send": Row({NURSE}, of="patient"),
     "care_team.queue": Row({NURSE}),
     "care_team.record": Row({NURSE}, of="patient"),
     "care_team.acknowledge": Row({NURSE}, of="alert"),
@@ -114,6 +118,7 @@ class Ward:
             "report_id": alert.findings[0].report_id,
             "call_back_id": make.call_back(alert, self.people[NURSE]).id,
             "mute_id": make.mute(patient, self.people[NURSE]).id,
+            "step": "danger",
             "person_id": self.people[CAREGIVER].id,
             "rule_id": make.ruleset.rules[0].id,
             "name": "crs.yaml",
@@ -122,7 +127,7 @@ class Ward:
         }
 
 
-UNKNOWN = {"rule_id": "no-such-rule", "name": "no-such.yaml", "number": 999}
+UNKNOWN = {"step": "no-such-step", "rule_id": "no-such-rule", "name": "no-such.yaml", "number": 999}
 """What stands nowhere, for arguments that are no ids of rows."""
 
 

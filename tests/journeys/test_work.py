@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from tests.journeys.test_road import checked, sign_in
+from tests.journeys.test_road import answer_none, checked, go_on, sign_in
 from triage.alerts import services
 from triage.models import Disposition
 from triage.rules.urgency import Urgency
@@ -76,3 +76,30 @@ def test_a_nurse_works_on_an_alert_and_a_colleague_takes_it_over(device, make, a
     shoot(checked(page), "useful", device)
     page.goto(f"/alerts/{overdue.id}/resolve")
     shoot(checked(page), "resolve", device)
+
+
+@pytest.mark.database("sqlite")
+@pytest.mark.parametrize("device", ["phone", "desktop"])
+def test_a_nurse_enters_a_report_taken_by_telephone(device, make, anna, alice, browse):
+    page = browse(device)
+    sign_in(page, alice)
+    page.goto(f"/patients/{anna.id}")
+    page.get_by_role("link", name="Enter a report taken by telephone").click()
+    shoot(checked(page), "telephone", device)
+    page.get_by_role("button", name="Start").click()
+    shoot(checked(page), "telephone-danger", device)
+    page.get_by_label("None of these").check()
+    go_on(page).get_by_label("temperature now").fill("38.4")
+    page.get_by_label("°C (Celsius)").check()
+    for question in ("feverish", "lowers fever", "steroids"):
+        page.get_by_role("group", name=question).get_by_label("No", exact=True).check()
+    go_on(page)
+    answer_none(page)
+    page.get_by_role("group", name="anything else").get_by_label("No").check()
+    go_on(page)
+    go_on(page)
+    shoot(page, "telephone-check", device)
+    page.get_by_role("button", name="Send").click()
+    page.get_by_text("The report is saved.").wait_for()
+    assert checked(page).get_by_text("Alice (nurse, by telephone)").first.is_visible()
+    shoot(page, "telephone-record", device)

@@ -194,9 +194,13 @@ def lines(
 def _line(session: Session, finding: AlertFinding, team: CareTeam, news: bool) -> Line:
     who = SILENCE
     if finding.kind == AlertKind.REPORT and finding.report is not None:
-        reporter = finding.report.reporter
-        who = f"{reporter.name} ({reporter.role})"
+        who = reporter_words(finding.report.reporter)
     return Line(who, finding.found_at, _facts(session, finding, team), news)
+
+
+def reporter_words(reporter: Person) -> str:
+    """Who reported: "Cora (caregiver)", "Alice (nurse, by telephone)"."""
+    return f"{reporter.name} ({reporter.role}{', by telephone' if reporter.role == Role.NURSE else ''})"
 
 
 def _facts(session: Session, finding: AlertFinding, team: CareTeam) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from triage.care_team.queue import (
     Acknowledgement,
     Line,
     lines,
+    reporter_words,
     stored_sentences,
     therapy_name,
     told,
@@ -251,7 +252,7 @@ def _report(session: Session, record: ReportRecord, patient: Patient, held_back:
     return Entry(
         at=record.reported_at,
         what="Report",
-        by=f"{record.reporter.name} ({record.reporter.role})",
+        by=reporter_words(record.reporter),
         urgency=assessment.urgency if assessment else None,
         note=report.note,
         report_id=record.id,

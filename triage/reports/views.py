@@ -25,15 +25,6 @@ from triage.ruleset_editor import versions
 bp = Blueprint("reports", __name__)
 REPORTERS = (Role.PATIENT, Role.CAREGIVER)
 
-_HEADINGS = {
-    "danger": "Danger signs",
-    "temperature": "Temperature",
-    "symptoms": "The last 24 hours",
-    "more": "Anything else",
-    "severity": "How bad was it?",
-    "about": "A few more things",
-}
-
 
 @dataclass(frozen=True)
 class Asking:
@@ -59,16 +50,8 @@ class Asking:
 def _asking() -> Asking:
     reporter, at = person(), clock.now()
     patient = own_patient(reporter)
-    today = history.local_date(patient.care_team, at)
-    course = history.current_course(patient, today)
-    catalogue = versions.active().catalogue
-    questions = forms.Questions(
-        catalogue=catalogue,
-        caregiver_for=patient.name if reporter.role == Role.CAREGIVER else "",
-        therapy=course.therapy if course and course.therapy in catalogue.therapies else None,
-        day=history.days_since_therapy(course, today),
-        on_steroids=bool(course and course.on_steroids_since and course.on_steroids_since <= today),
-    )
+    caregiver_for = patient.name if reporter.role == Role.CAREGIVER else ""
+    questions = forms.questions_for(patient, versions.active().catalogue, at, caregiver_for=caregiver_for)
     return Asking(reporter, patient, questions, drafts.current(db.session, reporter, at), at)
 
 
@@ -121,7 +104,7 @@ def ask() -> ResponseReturnValue:
         form=form,
         asking=asking,
         step=step,
-        heading=_HEADINGS[step],
+        heading=forms.HEADINGS[step],
         back=_before(asking, step),
     )
     return page, 422 if form.errors else 200
@@ -162,7 +145,7 @@ def check() -> ResponseReturnValue:
         answers=results.answers(report, catalogue),
         report=report,
         therapy=catalogue.therapies[report.therapy].label if report.therapy else "not known",
-        headings=_HEADINGS,
+        headings=forms.HEADINGS,
         steps=[one for one in forms.STEPS if forms.needed(one, asking.questions, asking.answers)],
     )
 
