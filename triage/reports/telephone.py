@@ -141,7 +141,7 @@ def send(patient_id: UUID) -> ResponseReturnValue:
 def _submit(asking: Asking, report: Report, token: str) -> ResponseReturnValue:
     about = asking.patient.id
     services.submit(db.session, versions.active(), report, asking.nurse, token[:64], clock.now(), about=about)
-    flash("The report is saved. What it asks for stands below, and in the queue.", "success")
+    flash("The report is saved. What it asks for stands below.", "success")
     return redirect(url_for("care_team.record", patient_id=about))
 
 
