@@ -27,7 +27,18 @@ if TYPE_CHECKING:
     from flask import Flask
     from sqlalchemy.orm import Session
 
-    from triage.models import Alert, CareTeam, Course, DoseEvent, Patient, Person, ReportRecord, RulesetProposal
+    from triage.models import (
+        Alert,
+        CallBack,
+        CareTeam,
+        Course,
+        DoseEvent,
+        Patient,
+        Person,
+        ReportRecord,
+        RuleMute,
+        RulesetProposal,
+    )
     from triage.rules.ruleset import Ruleset
     from triage.rules.urgency import Urgency
 
@@ -239,6 +250,28 @@ class Make:
             )
         assert alert is not None, f"{urgency.code} opens no alert"
         return alert
+
+    def call_back(self, alert: Alert, by: Person, *, due_in: timedelta = timedelta(hours=1)) -> CallBack:
+        """A call-back that `by` has just promised for that time from now; a negative one is overdue."""
+        from triage.models import CallBack
+
+        at = self.now()
+        promised_at = min(at, at + due_in - timedelta(minutes=1))
+        return self._add(  # type: ignore[no-any-return]
+            CallBack(alert_id=alert.id, due_at=at + due_in, promised_at=promised_at, promised_by_id=by.id)
+        )
+
+    def mute(self, patient: Patient, by: Person, *, days: int = 1) -> RuleMute:
+        """A rule that is muted for that patient until so many days from now."""
+        from sqlalchemy import select
+
+        from triage.alerts import mutes, work
+        from triage.models import RuleMute
+
+        rule = next(rule for rule in self.ruleset.rules if mutes.can_be_muted(rule))
+        at, ends_on = self.now(), self._today(patient) + timedelta(days=days)
+        work.mute(self.session, self.ruleset, patient, rule.id, "Known, and told to the clinic", ends_on, by, at)
+        return self.session.scalars(select(RuleMute).where(RuleMute.patient_id == patient.id)).one()
 
     def proposal(self, by: Person) -> RulesetProposal:
         """A change that waits for a decision: the active files with a remark more."""

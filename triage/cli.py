@@ -439,7 +439,8 @@ def serve() -> None:
 @cli.command(short_help="Open alerts for missed reports, once or for ever.")
 @click.option("--every", type=click.IntRange(min=1), metavar="SECONDS", help="Go on for ever, with this pause.")
 def silence(every: int | None) -> None:
-    """Open alerts for patients whose report is missing, by the rules that ask for silence. `triage serve` does it too.
+    """Open alerts for patients whose report is missing, by the rules that ask for silence, and open those again that
+    somebody acknowledged and wrote nothing about. `triage serve` does it too.
 
     \b
     Example:  triage silence --every 60

@@ -71,6 +71,42 @@ class Disposition(StrEnum):
     NO_ACTION = "no_action"
 
 
+class OpenBecause(StrEnum):
+    """Why an alert that somebody had taken, or resolved, is open again."""
+
+    EXPIRED = "expired"
+    """Nothing was written in time after it was acknowledged."""
+    GIVEN_BACK = "given_back"
+    REOPENED = "reopened"
+    """It was resolved by a slip."""
+
+
+class NoteKind(StrEnum):
+    """What an entry in the notes of an alert tells."""
+
+    NOTE = "note"
+    CALL = "call"
+    RESOLUTION = "resolution"
+    """A resolution that was taken back, kept as it was."""
+    REOPENING = "reopening"
+
+
+class CallOutcome(StrEnum):
+    """What came of a call."""
+
+    REACHED = "reached"
+    NO_ANSWER = "no_answer"
+    LEFT_MESSAGE = "left_message"
+
+
+class CallBackEnd(StrEnum):
+    """How a promised call-back ended."""
+
+    DONE = "done"
+    MOVED = "moved"
+    NOT_NEEDED = "not_needed"
+
+
 class ProposalStatus(StrEnum):
     """proposed → approved, rejected or withdrawn."""
 
@@ -283,6 +319,8 @@ class ReportDraft(Model):
     __tablename__ = "report_draft"
 
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
+    """Whom a nurse writes about, on the telephone; None for a patient's or caregiver's own patient."""
     token: Mapped[str] = mapped_column(String(64), unique=True)
     answers: Mapped[dict[str, Any]] = mapped_column(JSON)
     """Form fields as typed, by step."""
@@ -358,6 +396,11 @@ class Alert(Model):
     """When somebody should have acknowledged it."""
     acknowledged_at: Mapped[UtcTime | None]
     acknowledged_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    taken_at: Mapped[UtcTime | None]
+    taken_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    """Who works on it: whoever acknowledged it, or took it over since. Nobody while it is open."""
+    open_because: Mapped[OpenBecause | None] = mapped_column(String(20))
+    """Why it is open again; None when it never was, or when a new finding opened it."""
     resolved_at: Mapped[UtcTime | None]
     resolved_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     disposition: Mapped[Disposition | None] = mapped_column(String(30))
@@ -366,11 +409,20 @@ class Alert(Model):
     patient: Mapped[Patient] = relationship()
     findings: Mapped[list[AlertFinding]] = relationship(back_populates="alert", order_by="AlertFinding.found_at")
     acknowledged_by: Mapped[Person | None] = relationship(foreign_keys=acknowledged_by_id)
+    taken_by: Mapped[Person | None] = relationship(foreign_keys=taken_by_id)
     resolved_by: Mapped[Person | None] = relationship(foreign_keys=resolved_by_id)
+    notes: Mapped[list[AlertNote]] = relationship(back_populates="alert", order_by="AlertNote.written_at")
+    call_backs: Mapped[list[CallBack]] = relationship(back_populates="alert", order_by="CallBack.due_at")
+    opinions: Mapped[list[AlertOpinion]] = relationship(back_populates="alert", order_by="AlertOpinion.said_at")
 
     @property
     def is_resolved(self) -> bool:
         return self.status == AlertStatus.RESOLVED
+
+    @property
+    def promised(self) -> list[CallBack]:
+        """Call-backs that are still to be made, the earliest first."""
+        return [call_back for call_back in self.call_backs if call_back.is_promised]
 
 
 class AlertFinding(Model):
@@ -391,6 +443,93 @@ class AlertFinding(Model):
 
     alert: Mapped[Alert] = relationship(back_populates="findings")
     report: Mapped[ReportRecord | None] = relationship()
+
+
+class AlertNote(Model):
+    """What somebody wrote down about an alert, or a call they tried. Never changed: a further note corrects it."""
+
+    __tablename__ = "alert_note"
+    __table_args__ = (CheckConstraint("(kind = 'call') = (call_outcome IS NOT NULL)", name="outcome_of_call"),)
+
+    id: Mapped[Id]
+    alert_id: Mapped[UUID] = mapped_column(ForeignKey("alert.id"), index=True)
+    kind: Mapped[NoteKind] = mapped_column(String(20))
+    call_outcome: Mapped[CallOutcome | None] = mapped_column(String(20))
+    disposition: Mapped[Disposition | None] = mapped_column(String(30))
+    """Of a resolution that was taken back."""
+    text: Mapped[str] = mapped_column(Text)
+    written_at: Mapped[UtcTime]
+    written_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+
+    alert: Mapped[Alert] = relationship(back_populates="notes")
+    written_by: Mapped[Person] = relationship()
+
+
+class CallBack(Model):
+    """A call that somebody promised. It stays a task until a person has made it, moved it or taken it back."""
+
+    __tablename__ = "call_back"
+    __table_args__ = (CheckConstraint("(ended_at IS NULL) = (end_kind IS NULL)", name="ended"),)
+
+    id: Mapped[Id]
+    alert_id: Mapped[UUID] = mapped_column(ForeignKey("alert.id"), index=True)
+    due_at: Mapped[UtcTime]
+    promised_at: Mapped[UtcTime]
+    promised_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    ended_at: Mapped[UtcTime | None]
+    ended_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    end_kind: Mapped[CallBackEnd | None] = mapped_column(String(20))
+    """A call-back that was moved is followed by another."""
+
+    alert: Mapped[Alert] = relationship(back_populates="call_backs")
+    promised_by: Mapped[Person] = relationship(foreign_keys=promised_by_id)
+    ended_by: Mapped[Person | None] = relationship(foreign_keys=ended_by_id)
+
+    @property
+    def is_promised(self) -> bool:
+        return self.end_kind is None
+
+
+class AlertOpinion(Model):
+    """Whether an alert was useful, as somebody said it. The latest counts; none is ever changed."""
+
+    __tablename__ = "alert_opinion"
+
+    id: Mapped[Id]
+    alert_id: Mapped[UUID] = mapped_column(ForeignKey("alert.id"), index=True)
+    useful: Mapped[bool]
+    why: Mapped[str] = mapped_column(Text)
+    said_at: Mapped[UtcTime]
+    said_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+
+    alert: Mapped[Alert] = relationship(back_populates="opinions")
+    said_by: Mapped[Person] = relationship()
+
+
+class RuleMute(Model):
+    """A rule of urgency *soon* that opens no alert for one patient until a day. The assessment is as ever."""
+
+    __tablename__ = "rule_mute"
+    __table_args__ = (CheckConstraint("urgency = 1", name="only_soon"),)
+
+    id: Mapped[Id]
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), index=True)
+    rule: Mapped[str] = mapped_column(String(100))
+    """Id of the rule."""
+    title: Mapped[str] = mapped_column(Text)
+    """Of the rule, as it was called then."""
+    urgency: Mapped[Urgency]
+    """Of the rule: the database refuses any but soon."""
+    reason: Mapped[str] = mapped_column(Text)
+    ends_on: Mapped[date]
+    """The last day on which it is muted, in the care team's time zone."""
+    muted_at: Mapped[UtcTime]
+    muted_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    lifted_at: Mapped[UtcTime | None]
+    lifted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+
+    muted_by: Mapped[Person] = relationship(foreign_keys=muted_by_id)
+    lifted_by: Mapped[Person | None] = relationship(foreign_keys=lifted_by_id)
 
 
 class AuditEntry(Model):

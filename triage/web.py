@@ -30,8 +30,10 @@ from triage import logs, paths
 from triage.accounts import access, sessions
 from triage.accounts import views as accounts
 from triage.care_team import views as care_team
+from triage.care_team import work_views as alert_work
 from triage.database import db
 from triage.models import Person, Role
+from triage.reports import telephone
 from triage.reports import views as reports
 from triage.rules.loading import RuleFileErrors, load, read_folder, read_texts
 from triage.rules.report import celsius_to_fahrenheit
@@ -39,7 +41,7 @@ from triage.rules.wording import number
 from triage.ruleset_editor import versions
 from triage.ruleset_editor import views as ruleset_editor
 
-ROOMS = (accounts, reports, care_team, ruleset_editor)
+ROOMS = (accounts, reports, telephone, care_team, alert_work, ruleset_editor)
 LARGEST_FORM = 256 * 1024  # bytes; a report with the longest note is a tenth of it
 
 _POLICY = "Content-Security-Policy"

@@ -84,6 +84,28 @@ def test_everything_that_changes_a_row_is_news(what, hold_clock, monkeypatch, se
     assert tag_of(answer) != tag
 
 
+def test_work_on_an_alert_is_news(hold_clock, session, make, anna, pages, alice, bob):
+    from triage.alerts import services, work
+    from triage.models import CallBackEnd
+
+    alert = make.alert(anna, Urgency.URGENT)
+    visitor = pages(alice)
+    tags = [tag_of(rows(visitor))]
+
+    def news(step, *words, **more):
+        with make.app.app_context():
+            step(session, *words, **more)
+        tags.append(tag_of(rows(visitor, tags[-1])))
+
+    news(services.acknowledge, alert, alice, hold_clock)
+    news(work.take_over, alert, bob, hold_clock, instead_of=alice.id)
+    call_back = make.call_back(alert, bob)
+    tags.append(tag_of(rows(visitor, tags[-1])))
+    news(work.end_call_back, call_back, bob, CallBackEnd.DONE, hold_clock)
+    news(work.give_back, alert, bob, hold_clock)
+    assert len(set(tags)) == len(tags) == 6
+
+
 def test_another_team_changes_nothing(hold_clock, make, anna, pages, alice, charlie):
     visitor = pages(alice)
     tag = tag_of(rows(visitor))

@@ -54,11 +54,24 @@ TABLE = {
     "reports.send": Row(REPORTERS),
     "reports.earlier": Row(REPORTERS),
     "reports.result": Row(REPORTERS, of="report"),
+    "telephone.home": Row({NURSE}, of="patient"),
+    "telephone.ask": Row({NURSE}, of="patient"),
+    "telephone.check": Row({NURSE}, of="patient"),
+    "telephone.send": Row({NURSE}, of="patient"),
     "care_team.queue": Row({NURSE}),
     "care_team.queue_rows": Row({NURSE}),
     "care_team.record": Row({NURSE}, of="patient"),
     "care_team.acknowledge": Row({NURSE}, of="alert"),
     "care_team.resolve": Row({NURSE}, of="alert"),
+    "alert_work.take_over": Row({NURSE}, of="alert"),
+    "alert_work.give_back": Row({NURSE}, of="alert"),
+    "alert_work.write": Row({NURSE}, of="alert"),
+    "alert_work.end_call_back": Row({NURSE}, of="call-back"),
+    "alert_work.move_call_back": Row({NURSE}, of="call-back"),
+    "alert_work.reopen": Row({NURSE}, of="alert"),
+    "alert_work.useful": Row({NURSE}, of="alert"),
+    "alert_work.mute": Row({NURSE}, of="patient"),
+    "alert_work.lift": Row({NURSE}, of="muted rule"),
     "ruleset_editor.rules": Row({CLINICIAN, NURSE}),
     "ruleset_editor.rule": Row({CLINICIAN, NURSE}),
     # Rules belong to the site, not to a team: every clinician changes and decides. A replay names patients of the
@@ -104,6 +117,9 @@ class Ward:
             "patient_id": patient.id,
             "alert_id": alert.id,
             "report_id": alert.findings[0].report_id,
+            "call_back_id": make.call_back(alert, self.people[NURSE]).id,
+            "mute_id": make.mute(patient, self.people[NURSE]).id,
+            "step": "danger",
             "person_id": self.people[CAREGIVER].id,
             "rule_id": make.ruleset.rules[0].id,
             "name": "crs.yaml",
@@ -112,7 +128,7 @@ class Ward:
         }
 
 
-UNKNOWN = {"rule_id": "no-such-rule", "name": "no-such.yaml", "number": 999}
+UNKNOWN = {"step": "no-such-step", "rule_id": "no-such-rule", "name": "no-such.yaml", "number": 999}
 """What stands nowhere, for arguments that are no ids of rows."""
 
 

@@ -22,7 +22,7 @@ GROUND = r"clock|paths|logs|database|models|fields|rules\..*"
 OF_ACCOUNTS = r"accounts\.(access|audit)"
 RULESETS = r"ruleset_editor\.versions"
 REPORTS = r"reports\.(services|history|results)"
-ALERTS = r"alerts\.services"
+ALERTS = r"alerts\.(services|work|mutes)"
 
 # The first line whose pattern names the importing module decides.
 MAY: tuple[tuple[str, str], ...] = (

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from uuid import UUID
+
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Boolean, Uuid, bindparam, text
 from sqlalchemy.exc import DBAPIError
 
 from triage import models
 from triage.accounts import audit
-from triage.database import alembic_config, engine_for, writing
+from triage.database import UtcDateTime, alembic_config, engine_for, upgrade, writing
 from triage.paths import folder
 from triage.rules.urgency import Urgency
 
@@ -34,6 +37,58 @@ def test_head_names_the_newest_migration():
     assert (folder("migrations") / "HEAD").read_text().strip() == head, f"write {head} into migrations/HEAD"
     numbers = sorted(script.revision for script in scripts.walk_revisions())
     assert numbers == [f"{number:04}" for number in range(1, len(numbers) + 1)], "number migrations 0001, 0002, …"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def older_url(request, tmp_path):
+    """The URL of an empty database of either kind, without tables."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'older.sqlite3'}"
+        return
+    import psycopg
+    from sqlalchemy import make_url
+
+    url = make_url(request.getfixturevalue("postgres_url"))
+    dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        connection.execute("CREATE DATABASE older")
+        yield url.set(database="older").render_as_string(hide_password=False)
+        connection.execute("DROP DATABASE older WITH (FORCE)")
+
+
+OLDER = (
+    "INSERT INTO care_team (id, name, time_zone, phone, emergency_number) VALUES (:id, 'A', 'Europe/London', '1', '9')",
+    "INSERT INTO patient (id, name, phone, care_team_id, synthetic, enrolled_at)"
+    " VALUES (:id, 'Anna', '', :id, :yes, :at)",
+    "INSERT INTO person (id, name, sign_in_name, password_hash, role, active, session_key, phone, care_team_id)"
+    " VALUES (:id, 'Alice', 'alice', '', 'nurse', :yes, 'key', '', :id)",
+    "INSERT INTO alert (id, patient_id, care_team_id, urgency, status, opened_at, waiting_since, answer_by,"
+    " acknowledged_at, acknowledged_by_id, note)"
+    " VALUES (:id, :id, :id, 2, 'acknowledged', :at, :at, :at, :at, :id, '')",
+)
+"""A ward of migration 0002, on which a nurse has acknowledged an alert. All rows have the same id."""
+
+
+def test_an_alert_that_was_acknowledged_before_0003_is_taken_by_whoever_did_it(older_url):
+    from sqlalchemy.orm import Session
+
+    upgrade(older_url, "0002")
+    engine = engine_for(older_url)
+    id, at = UUID(int=7), datetime(2026, 3, 2, 8, tzinfo=UTC)
+    typed = (bindparam("id", type_=Uuid()), bindparam("at", type_=UtcDateTime()), bindparam("yes", type_=Boolean()))
+    with engine.begin() as connection:
+        for statement in OLDER:
+            named = [each for each in typed if f":{each.key}" in statement]
+            values = {"id": id, "at": at, "yes": True}
+            connection.execute(text(statement).bindparams(*named), {each.key: values[each.key] for each in named})
+    upgrade(older_url)
+    with Session(engine) as session:
+        alert = session.get_one(models.Alert, id)
+        assert (alert.taken_by_id, alert.taken_at, alert.open_because) == (id, at, None)
+        assert (alert.notes, alert.call_backs, alert.opinions) == ([], [], [])
+    with pytest.raises(DBAPIError, match="never lowered"), engine.begin() as connection:
+        connection.execute(text("UPDATE alert SET urgency = 1"))
+    engine.dispose()
 
 
 @pytest.fixture

@@ -124,7 +124,7 @@ def test_a_name_is_found_on_the_page_and_urgent_alerts_stay(device, make, alice,
     assert "car" not in page.url.split("/", 3)[3]
     checked(page)
     page.get_by_text("Filter", exact=True).first.click()
-    page.get_by_label("Acknowledged", exact=True).select_option("Acknowledged by me")
+    page.get_by_label("Acknowledged", exact=True).select_option("Taken by me")
     with page.expect_navigation():
         page.get_by_role("button", name="Filter").click()
     expect(page.locator(NAMES)).to_have_text(["Anna"])

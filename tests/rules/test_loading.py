@@ -98,6 +98,10 @@ MISTAKES = [
     ("catalogue", CATALOGUE[CATALOGUE.index("therapies") :], "‸therapies: []\n", ["“therapies” is empty"]),
     ("response", "15 min", "‸15 minutes", ["“15 minutes” is no span of time; write for example “5 min”, “24 h” or “2 d”"]),
     ("response", "15 min", "‸4 min", ["what is more urgent must not be allowed to wait longer"]),
+    ("response", "10 min", "‸soon", ["“soon” is no span of time; write for example “5 min”, “24 h” or “2 d”"]),
+    ("response", "1 h}", "‸9 min}", ["what is more urgent must not be allowed to wait longer"]),
+    ("response", ", urgent: 1 h}", "}", ["4:1: “urgent” is missing"]),
+    ("response", "1 h}", "1 h, ‸soon: 1 d}", ["unknown word “soon”"]),
     ("response", "grace: 2 h", "grace: ‸0 h", ["“0 h” is no span of time; write for example “5 min”, “24 h” or “2 d”"]),
     ("response", ", routine: Tomorrow.", "", ["2:1: “routine” is missing"]),
     ("response", "Tomorrow.", "‸' '", ["“routine” is empty"]),
@@ -283,6 +287,18 @@ def test_a_rule_is_read_with_everything_that_stands_in_it() -> None:
     assert ruleset.sources["label"].read_on == date(2026, 11, 1)
     assert ruleset.response.acknowledge_within[Urgency.URGENT] == timedelta(minutes=15)
     assert ruleset.response.silence_grace == timedelta(hours=2)
+    assert ruleset.response.outcome_within == {
+        Urgency.EMERGENCY: timedelta(minutes=10),
+        Urgency.URGENT: timedelta(hours=1),
+    }
+
+
+def test_rulesets_stored_before_outcome_within_was_known_have_fifteen_and_sixty_minutes() -> None:
+    older = load_texts(changed("response", "outcome_within: {emergency: 10 min, urgent: 1 h}\n", ""))
+
+    minutes = {urgency: span.total_seconds() / 60 for urgency, span in older.response.outcome_within.items()}
+    assert minutes == {Urgency.EMERGENCY: 15, Urgency.URGENT: 60}
+    assert from_document(older.document).hash == older.hash
 
 
 def test_yes_and_no_are_words_and_not_true_and_false() -> None:

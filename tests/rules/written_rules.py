@@ -37,6 +37,7 @@ RESPONSE = """\
 acknowledge_within: {emergency: 5 min, urgent: 15 min, soon: 24 h}
 next_report: {emergency: Call first., urgent: Call first., soon: This evening., routine: Tomorrow.}
 silence: {grace: 2 h}
+outcome_within: {emergency: 10 min, urgent: 1 h}
 """
 
 RULE = """\

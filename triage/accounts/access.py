@@ -18,7 +18,7 @@ from sqlalchemy import Select, false, select
 from sqlalchemy.orm import joinedload
 
 from triage.database import db
-from triage.models import Alert, CareTeam, Patient, Person, ReportRecord, Role
+from triage.models import Alert, CallBack, CareTeam, Patient, Person, ReportRecord, Role, RuleMute
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -133,3 +133,17 @@ def alert_for(person: Person, alert_id: UUID) -> Alert:
     """That alert; 404 outside the person's reach."""
     reach = patients_of(person).with_only_columns(Patient.id)
     return db.session.scalar(select(Alert).where(Alert.id == alert_id, Alert.patient_id.in_(reach))) or abort(404)
+
+
+def call_back_for(person: Person, call_back_id: UUID) -> CallBack:
+    """That promised call-back; 404 outside the person's reach."""
+    reach = patients_of(person).with_only_columns(Patient.id)
+    query = select(CallBack).join(CallBack.alert).where(CallBack.id == call_back_id, Alert.patient_id.in_(reach))
+    return db.session.scalar(query) or abort(404)
+
+
+def mute_for(person: Person, mute_id: UUID) -> RuleMute:
+    """That muted rule; 404 outside the person's reach."""
+    reach = patients_of(person).with_only_columns(Patient.id)
+    query = select(RuleMute).where(RuleMute.id == mute_id, RuleMute.patient_id.in_(reach))
+    return db.session.scalar(query) or abort(404)

@@ -4,8 +4,11 @@
 2. Further findings of the patient join it while it is unresolved: there is never a second one.
 3. A nurse acknowledges it: open → acknowledged. It stays in everybody's view.
 4. A finding that is urgent, or more urgent than all before it, opens it again: acknowledged → open.
-5. A nurse writes down what was done: acknowledged → resolved. Never without having seen every finding.
-6. A finding after that opens a new alert.
+5. An acknowledgement after which nothing is written in time, or that is given back, ends: acknowledged → open, waiting
+   as long as it has (`work`).
+6. A nurse writes down what was done: acknowledged → resolved. Never without having seen every finding, and never
+   while a call-back is promised. A slip is taken back: resolved → open (`work`).
+7. A finding after that opens a new alert.
 
 Each step locks the patient's row first and the alert's second, always in this order: a report and a nurse that meet
 wait for each other, where two orders would be a deadlock, and PostgreSQL would throw the report away.
@@ -22,13 +25,15 @@ from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
 from triage.accounts import audit
-from triage.alerts import response
+from triage.alerts import mutes, response
 from triage.database import writing
 from triage.models import (
     Alert,
     AlertFinding,
     AlertKind,
+    AlertOpinion,
     AlertStatus,
+    CallBack,
     Disposition,
     Patient,
     Person,
@@ -66,6 +71,10 @@ class NoteMissing(ValueError):
     """What was done about an emergency or urgent alert, or why nothing was, has to be written down."""
 
 
+class CallBackPromised(Exception):
+    """An alert with a promised call-back is not resolved: the promise would leave the queue with it."""
+
+
 def add_finding(
     session: Session,
     ruleset: Ruleset,
@@ -75,7 +84,8 @@ def add_finding(
     report_id: UUID | None,
     at: datetime,
 ) -> Alert | None:
-    """Open an alert for the finding, or let it join the patient's unresolved one. None for a routine assessment.
+    """Open an alert for the finding, or let it join the patient's unresolved one. None for a routine assessment, and
+    for a report whose every reason is muted for the patient while no alert is open.
 
     1. The patient's row is locked, so that two reports at once meet the same alert.
     2. No unresolved alert: one is opened, to be answered within the limit of its urgency.
@@ -91,6 +101,9 @@ def add_finding(
     versions.keep(session, ruleset, at)
     limit = response.answer_by(ruleset, assessment.urgency, at)
     alert = unresolved(session, patient.id)
+    if alert is None and kind == AlertKind.REPORT and mutes.hold_back(session, patient, assessment, at):
+        audit.record(session, mutes.MUTED, by=None, patient=patient, subject=str(report_id), at=at)
+        return None
     if alert is None:
         alert = Alert(
             patient_id=patient.id,
@@ -105,7 +118,7 @@ def add_finding(
         session.flush()
         audit.record(session, "alert_opened", by=None, patient=patient, subject=str(alert.id), at=at)
     else:
-        _join(session, ruleset, alert, assessment.urgency, patient, at)
+        join(session, ruleset, alert, assessment.urgency, patient, at)
     session.add(
         AlertFinding(
             alert_id=alert.id,
@@ -120,13 +133,15 @@ def add_finding(
     return alert
 
 
-def _join(session: Session, ruleset: Ruleset, alert: Alert, urgency: Urgency, patient: Patient, at: datetime) -> None:
+def join(session: Session, ruleset: Ruleset, alert: Alert, urgency: Urgency, patient: Patient, at: datetime) -> None:
+    """Let findings of that urgency join an unresolved alert: it may rise and open again. Adds, never commits."""
     raised = urgency > alert.urgency
     if alert.status == AlertStatus.ACKNOWLEDGED:
         if not raised and urgency < Urgency.URGENT:
             return
         alert.status = AlertStatus.OPEN
-        alert.acknowledged_at = alert.acknowledged_by_id = None
+        alert.acknowledged_at = alert.acknowledged_by_id = alert.taken_at = alert.taken_by_id = None
+        alert.open_because = None
         # An emergency stays one: a later urgent report is answered within the limit of the emergency.
         alert.waiting_since, alert.answer_by = at, response.answer_by(ruleset, max(urgency, alert.urgency), at)
         audit.record(session, "alert_reopened", by=None, patient=patient, subject=str(alert.id), at=at)
@@ -145,20 +160,27 @@ def unresolved(session: Session, patient_id: UUID) -> Alert | None:
 
 
 def acknowledge(session: Session, alert: Alert, by: Person, at: datetime, *, seen: int | None = None) -> None:
-    """Somebody looks after it: open → acknowledged.
+    """Somebody takes it: open → acknowledged.
 
     `seen` is the number of findings that they were shown, None where nothing was shown. Raises AlreadyDone when it is
     not open any more, and NotSeen when a finding came meanwhile.
     """
     with writing(session):
-        _lock(session, alert)
+        lock(session, alert)
         if alert.status == AlertStatus.OPEN:
             _require_seen(session, alert, seen)
         _move(
             session,
             alert,
             AlertStatus.OPEN,
-            {"status": AlertStatus.ACKNOWLEDGED, "acknowledged_at": at, "acknowledged_by_id": by.id},
+            {
+                "status": AlertStatus.ACKNOWLEDGED,
+                "acknowledged_at": at,
+                "acknowledged_by_id": by.id,
+                "taken_at": at,
+                "taken_by_id": by.id,
+                "open_because": None,
+            },
         )
         audit.record(session, "alert_acknowledged", by=by, patient=alert.patient, subject=str(alert.id), at=at)
 
@@ -172,19 +194,23 @@ def resolve(
     at: datetime,
     *,
     seen: int | None = None,
+    useful: bool | None = None,
+    why: str = "",
 ) -> None:
-    """What was done is written down: acknowledged → resolved.
+    """What was done is written down: acknowledged → resolved; also whether it was `useful`, where somebody says so.
 
     Raises AlreadyDone when it is resolved already, NotSeen when a finding came after the `seen` ones, NotAcknowledged
-    for an open alert, and NoteMissing.
+    for an open alert, CallBackPromised, and NoteMissing.
     """
     note = note.strip()
     with writing(session):
-        _lock(session, alert)
+        lock(session, alert)
         refuse_resolved(alert)
         _require_seen(session, alert, seen)
         if alert.status == AlertStatus.OPEN:
             raise NotAcknowledged
+        if _promises(session, alert):
+            raise CallBackPromised
         if note_needed(alert, disposition) and len(note) < LEAST_NOTE:
             raise NoteMissing
         _move(
@@ -200,6 +226,15 @@ def resolve(
             },
         )
         audit.record(session, "alert_resolved", by=by, patient=alert.patient, subject=str(alert.id), at=at)
+        if useful is not None:
+            add_opinion(session, alert, by, useful, why, at)
+
+
+def add_opinion(session: Session, alert: Alert, by: Person, useful: bool, why: str, at: datetime) -> None:
+    """Somebody says whether the alert was useful; the latest who says so counts. Adds, never commits."""
+    opinion = AlertOpinion(alert_id=alert.id, useful=useful, why=why.strip(), said_at=at, said_by_id=by.id)
+    session.add(opinion)
+    audit.record(session, "alert_usefulness_said", by=by, patient=alert.patient, subject=str(alert.id), at=at)
 
 
 def refuse_resolved(alert: Alert) -> None:
@@ -212,7 +247,7 @@ def _lock_patient(session: Session, patient_id: UUID) -> None:
     session.execute(select(Patient.id).where(Patient.id == patient_id).with_for_update())
 
 
-def _lock(session: Session, alert: Alert) -> None:
+def lock(session: Session, alert: Alert) -> None:
     """Nobody else changes the alert or adds a finding until this transaction ends."""
     _lock_patient(session, alert.patient_id)
     session.refresh(alert, with_for_update=True)
@@ -222,6 +257,12 @@ def _require_seen(session: Session, alert: Alert, seen: int | None) -> None:
     found = session.scalar(select(func.count()).where(AlertFinding.alert_id == alert.id))
     if seen is not None and (found or 0) > seen:
         raise NotSeen
+
+
+def _promises(session: Session, alert: Alert) -> int:
+    """How many call-backs are still to be made."""
+    query = select(func.count()).where(CallBack.alert_id == alert.id, CallBack.end_kind.is_(None))
+    return session.scalar(query) or 0
 
 
 def note_needed(alert: Alert, disposition: Disposition | None) -> bool:

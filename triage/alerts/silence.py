@@ -29,6 +29,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from triage import clock, logs
 from triage.accounts import audit
+from triage.alerts import work
 from triage.alerts.services import add_finding
 from triage.database import db, writing
 from triage.models import Alert, AlertFinding, AlertKind, Course, Patient, ReportRecord
@@ -49,21 +50,35 @@ FAILED_AGAIN_AFTER = timedelta(hours=24)
 
 
 def main(every: int | None) -> None:
-    """One sweep, or one every `every` seconds for ever. A sweep that fails is logged and the next one tried."""
+    """One look, or one every `every` seconds for ever: for missing reports, and for acknowledgements after which
+    nothing was written. What fails is logged, and tried again with the next look."""
     from triage import create_app
 
     app = create_app()
     while True:
         with app.app_context():
-            try:
-                sweep(db.session, versions.active(), clock.now())
-            except Exception as error:
-                logs.failure("silence_sweep_failed", error)
-                if every is None:
-                    raise
+            failed = _look()
+        if failed is not None and every is None:
+            raise failed
         if every is None:
             return
         time.sleep(every)
+
+
+def _look() -> Exception | None:
+    """Each part is tried whatever became of the other; the failure of one of them, if any."""
+    failed: Exception | None = None
+    try:
+        work.expire_acknowledgements(db.session, clock.now())
+    except Exception as error:
+        logs.failure("acknowledgement_check_failed", error)
+        failed = error
+    try:
+        sweep(db.session, versions.active(), clock.now())
+    except Exception as error:
+        logs.failure("silence_sweep_failed", error)
+        failed = error
+    return failed
 
 
 def sweep(session: Session, ruleset: Ruleset, at: datetime) -> int:

@@ -13,7 +13,7 @@ from uuid import UUID
 from triage.care_team.queue import QueueRow
 from triage.rules.urgency import URGENCY_CODES, Urgency
 
-WHOSE = {"": "All", "mine": "Acknowledged by me", "unacknowledged": "Not acknowledged"}
+WHOSE = {"": "All", "mine": "Taken by me", "unacknowledged": "Not acknowledged"}
 DAYS = {"": "All", "early": "Inside the early window", "later": "After the early window"}
 URGENCIES = {"": "All"} | {code: code.capitalize() for code in URGENCY_CODES if code != "routine"}
 NOT_KNOWN = "unknown"
@@ -59,7 +59,7 @@ class Filter:
 
     def _of_whom(self, row: QueueRow, me: UUID) -> bool:
         if self.whose == "mine":
-            return not row.open and row.alert.acknowledged_by_id == me
+            return row.alert.taken_by_id == me
         return self.whose != "unacknowledged" or row.open
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from flask_wtf import FlaskForm
-from wtforms import Field, ValidationError
+from wtforms import Field, Form, ValidationError
+from wtforms.validators import Optional
 
 from triage.alerts.services import LEAST_NOTE, MOST_NOTE
-from triage.fields import Hidden, Radios, TextArea
+from triage.fields import Hidden, Radios, Text, TextArea
 from triage.models import Disposition
 
 DISPOSITIONS = {
@@ -18,6 +19,9 @@ DISPOSITIONS = {
     Disposition.ADMITTED: "Admitted",
     Disposition.NO_ACTION: "No action",
 }
+
+USEFUL = (("yes", "Yes"), ("no", "No"))
+AS_YOU_LIKE = "You need not answer. It helps the clinicians who own the rules."
 
 
 class ResolveForm(FlaskForm):
@@ -35,6 +39,10 @@ class ResolveForm(FlaskForm):
         "Note",
         description="What you found and agreed. For urgent alerts and “No action” it is needed.",
     )
+    useful = Radios(
+        "Was this alert useful?", [Optional()], choices=USEFUL, inline=True, size="s", description=AS_YOU_LIKE
+    )
+    why = Text("Why, or why not?", description="You can leave this empty.")
 
     def __init__(self, note_needed: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -45,5 +53,21 @@ class ResolveForm(FlaskForm):
         chosen = Disposition(self.disposition.data) if self.disposition.data in set(Disposition) else None
         if self.note_needed(chosen) and len(note) < LEAST_NOTE:
             raise ValidationError("Write in a few words what was found and agreed")
-        if len(note) > MOST_NOTE:
-            raise ValidationError(f"Shorten the note to {MOST_NOTE} characters; it has {len(note)}")
+        not_too_long(self, field)
+
+    def validate_why(self, field: Field) -> None:
+        not_too_long(self, field)
+        if (field.data or "").strip() and self.useful.data is None:
+            raise ValidationError("Say whether the alert was useful, or leave the reason empty")
+
+    @property
+    def opinion(self) -> bool | None:
+        """Whether it was useful; None where nobody said so."""
+        return {"yes": True, "no": False}.get(self.useful.data or "")
+
+
+def not_too_long(form: Form, field: Field) -> None:
+    """What is written fits into MOST_NOTE characters."""
+    length = len((field.data or "").strip())
+    if length > MOST_NOTE:
+        raise ValidationError(f"Shorten it to {MOST_NOTE} characters; it has {length}")

@@ -11,7 +11,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session, contains_eager, selectinload
+from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from triage import logs
 from triage.models import (
@@ -20,6 +20,7 @@ from triage.models import (
     AlertKind,
     AlertStatus,
     AuditEntry,
+    CallBack,
     CareTeam,
     Course,
     Patient,
@@ -113,6 +114,8 @@ def queue(session: Session, team: CareTeam, at: datetime) -> list[QueueRow]:
                 selectinload(Patient.courses).selectinload(Course.dose_events), selectinload(Patient.people)
             ),
             selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter),
+            selectinload(Alert.call_backs).joinedload(CallBack.promised_by),
+            joinedload(Alert.taken_by),
         )
     )
     alerts = session.scalars(query).all()
@@ -181,8 +184,13 @@ def version(session: Session, team: CareTeam, at: datetime, *seen_by: str) -> st
         select(func.max(ReportRecord.reported_at)).where(ReportRecord.patient_id == Alert.patient_id).scalar_subquery()
     )
     findings = select(func.count()).where(AlertFinding.alert_id == Alert.id).scalar_subquery()
+    promised, ended = (
+        select(func.count(column)).where(CallBack.alert_id == Alert.id).scalar_subquery()
+        for column in (CallBack.id, CallBack.ended_at)
+    )
+    work = (Alert.acknowledged_at, Alert.taken_at, Alert.taken_by_id, Alert.open_because, promised, ended)
     query = (
-        select(Alert.id, Alert.urgency, Alert.status, Alert.answer_by, Alert.acknowledged_at, findings, last_report)
+        select(Alert.id, Alert.urgency, Alert.status, Alert.answer_by, *work, findings, last_report)
         .where(Alert.care_team_id == team.id, Alert.status != AlertStatus.RESOLVED)
         .order_by(Alert.id)
     )
@@ -227,9 +235,13 @@ def lines(
 def _line(session: Session, finding: AlertFinding, team: CareTeam, news: bool) -> Line:
     who = SILENCE
     if finding.kind == AlertKind.REPORT and finding.report is not None:
-        reporter = finding.report.reporter
-        who = f"{reporter.name} ({reporter.role})"
+        who = reporter_words(finding.report.reporter)
     return Line(who, finding.found_at, _facts(session, finding, team), news)
+
+
+def reporter_words(reporter: Person) -> str:
+    """Who reported: "Cora (caregiver)", "Alice (nurse, by telephone)"."""
+    return f"{reporter.name} ({reporter.role}{', by telephone' if reporter.role == Role.NURSE else ''})"
 
 
 def _facts(session: Session, finding: AlertFinding, team: CareTeam) -> tuple[str, ...]:
@@ -277,7 +289,7 @@ def clock_words(moment: datetime, at: datetime, time_zone: str) -> str:
     """A moment as a nurse reads it at `at`: "today 14:05", "yesterday 08:12", "Monday 2 March, 08:12"."""
     local, now = (each.astimezone(ZoneInfo(time_zone)) for each in (moment, at))
     days = (now.date() - local.date()).days
-    if days in (0, 1):
-        return f"{('today', 'yesterday')[days]} {local:%H:%M}"
+    if days in (-1, 0, 1):
+        return f"{('today', 'yesterday', 'tomorrow')[days]} {local:%H:%M}"
     year = "" if local.year == now.year else f" {local.year}"
     return f"{local:%A} {local.day} {local:%B}{year}, {local:%H:%M}"

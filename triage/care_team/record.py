@@ -12,7 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from triage import logs
-from triage.care_team import charts
+from triage.alerts import mutes
+from triage.care_team import charts, work_words
 from triage.care_team.forms import DISPOSITIONS
 from triage.care_team.queue import (
     SILENCE,
@@ -20,6 +21,7 @@ from triage.care_team.queue import (
     Acknowledgement,
     Line,
     lines,
+    reporter_words,
     stored_sentences,
     therapy_name,
     told,
@@ -31,10 +33,10 @@ from triage.models import (
     AssessmentRecord,
     AuditEntry,
     Course,
-    Disposition,
     Patient,
     Person,
     ReportRecord,
+    RuleMute,
 )
 from triage.reports import history, results
 from triage.rules.catalogue import MEASURED, Catalogue, Window
@@ -83,6 +85,10 @@ class Entry:
     not_asked: tuple[str, ...] = ()
     sent: charts.Sent | None = None
     """The report behind it, as the drawings need it."""
+    held_back: bool = False
+    """Whether the report opened no alert because what it tells was muted."""
+    resolved: Alert | None = None
+    """The alert that was resolved here, and is so still."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +110,8 @@ class PatientRecord:
     """The latest one of the current alert; an open alert that has one was opened again."""
     entries: list[Entry]
     weeks: charts.Weeks
+    mutes: list[RuleMute]
+    """All that were ever muted for the patient, the latest first."""
 
 
 def patient_record(session: Session, patient: Patient, at: datetime) -> PatientRecord:
@@ -115,8 +123,10 @@ def patient_record(session: Session, patient: Patient, at: datetime) -> PatientR
     steps = _steps(session, alerts)
     current = next((alert for alert in alerts if not alert.is_resolved), None)
     acknowledged = _acknowledged(steps, current)
+    reports = _reports(session, patient.id)
+    held_back = mutes.held_back(session, [report.id for report in reports])
     entries = [
-        *(_report(session, record, patient) for record in _reports(session, patient.id)),
+        *(_report(session, record, patient, record.id in held_back) for record in reports),
         *_of_alerts(session, alerts, steps, patient),
     ]
     day = history.days_since_therapy(course, today)
@@ -136,6 +146,7 @@ def patient_record(session: Session, patient: Patient, at: datetime) -> PatientR
             entry for _, entry in sorted(enumerate(entries), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
         ],
         weeks=_weeks(entries, alerts, patient, at),
+        mutes=mutes.of_patient(session, patient),
     )
 
 
@@ -186,7 +197,10 @@ def _alerts(session: Session, patient_id: UUID) -> list[Alert]:
         select(Alert)
         .where(Alert.patient_id == patient_id)
         .order_by(Alert.opened_at, Alert.id)
-        .options(selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter))
+        .options(
+            selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter),
+            *work_words.LOADED,
+        )
     )
     return list(session.scalars(query))
 
@@ -207,6 +221,7 @@ _STEPS = {
     "alert_reopened": "Alert opened again",
     "alert_acknowledged": "Alert acknowledged",
     "alert_resolved": "Alert resolved",
+    **work_words.STEPS,
 }
 
 
@@ -245,18 +260,22 @@ def _of_alerts(session: Session, alerts: list[Alert], steps: list[_Step], patien
         if step.action == "alert_raised" and (step.alert, step.at) in opened_again:
             continue  # "opened again" with its urgency says it
         alert = by_id[step.alert]
-        resolved = step.action == "alert_resolved"
-        done = DISPOSITIONS[Disposition(alert.disposition)] if resolved and alert.disposition else ""
+        told = work_words.resolution(alert, step.at) if step.action == "alert_resolved" else None
+        done = DISPOSITIONS[told.disposition] if told and told.disposition else ""
         yield Entry(
             at=step.at,
             what=f"{_STEPS[step.action]}{': ' if done else ''}{done}",
             by=step.by,
             urgency=max((each.urgency for each in alert.findings if each.found_at <= step.at), default=alert.urgency),
-            note=alert.note if resolved else "",
+            note=told.note if told else "",
+            resolved=alert if told and told.stands else None,
         )
+    for alert in alerts:
+        for tale in work_words.tales(alert, patient.care_team.time_zone):
+            yield Entry(at=tale.at, what=tale.what, by=tale.by, urgency=alert.urgency, note=tale.note)
 
 
-def _report(session: Session, record: ReportRecord, patient: Patient) -> Entry:
+def _report(session: Session, record: ReportRecord, patient: Patient, held_back: bool) -> Entry:
     assessment: AssessmentRecord | None = record.assessment
     catalogue = versions.active().catalogue
     say: _Words = {"judged": None, "facts": ("this report has no assessment: look at its answers",)}
@@ -271,7 +290,7 @@ def _report(session: Session, record: ReportRecord, patient: Patient) -> Entry:
         report, answers, readable = Report(), [("As it was stored", record.data)], False
     else:
         answers = results.answers(report, catalogue)
-    by = f"{record.reporter.name} ({record.reporter.role})"
+    by = reporter_words(record.reporter)
     urgency = assessment.urgency if assessment else None
     return Entry(
         at=record.reported_at,
@@ -284,6 +303,7 @@ def _report(session: Session, record: ReportRecord, patient: Patient) -> Entry:
         answers=tuple(answers),
         not_asked=not_asked(report, catalogue),
         sent=charts.Sent(record.reported_at, by, record.reporter.role, urgency, report if readable else None),
+        held_back=held_back,
         **say,
     )
 

@@ -122,7 +122,17 @@ def resolve(alert_id: UUID) -> ResponseReturnValue:
             services.acknowledge(db.session, alert, person(), clock.now(), seen=_number(form.seen.data))
         elif form.validate_on_submit():
             chosen, note = Disposition(form.disposition.data), form.note.data or ""
-            services.resolve(db.session, alert, person(), chosen, note, clock.now(), seen=_number(form.seen.data))
+            services.resolve(
+                db.session,
+                alert,
+                person(),
+                chosen,
+                note,
+                clock.now(),
+                seen=_number(form.seen.data),
+                useful=form.opinion,
+                why=form.why.data or "",
+            )
             return _resolved()
     except services.AlreadyDone as done:
         note = form.note.data or ""
@@ -133,6 +143,8 @@ def resolve(alert_id: UUID) -> ResponseReturnValue:
         form.form_errors = ["Not saved: something new came while you were writing. Read it here, then go on"]
     except services.NotAcknowledged:
         form.form_errors = ["Not saved: nobody looks after this alert yet. Acknowledge it first"]
+    except services.CallBackPromised:
+        form.form_errors = ["Not saved: a call-back is promised. Say in the record that it was made, or is not needed"]
     return _resolve_page(alert, form)
 
 

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from sqlalchemy.orm import Session
 
@@ -40,25 +41,28 @@ def too_old(session: Session, person: Person, at: datetime) -> bool:
     return draft is not None and at - draft.begun_at >= LASTS
 
 
-def save(session: Session, person: Person, step: str, typed: Typed, at: datetime) -> None:
-    """Keep what was typed on that step; a draft that is too old is begun anew."""
+def save(session: Session, person: Person, step: str, typed: Typed, at: datetime, *, about: UUID | None = None) -> None:
+    """Keep what was typed on that step. A draft that is too old, or about another patient than `about`, is begun anew;
+    None is a reporter's own patient."""
     with writing(session):
         draft = session.get(ReportDraft, person.id)
-        if draft is not None and at - draft.begun_at >= LASTS:
-            draft.answers, draft.token, draft.begun_at = {}, new_token(), at
+        if draft is not None and (at - draft.begun_at >= LASTS or draft.patient_id != about):
+            draft.answers, draft.token, draft.begun_at, draft.patient_id = {}, new_token(), at, about
         if draft is None:
-            draft = ReportDraft(person_id=person.id, token=new_token(), answers={}, begun_at=at)
+            draft = ReportDraft(person_id=person.id, token=new_token(), answers={}, begun_at=at, patient_id=about)
             session.add(draft)
         draft.answers = {**draft.answers, step: {**typed, _AT: at.isoformat()}}
         draft.updated_at = at
 
 
-def keep(session: Session, person: Person, answers: Mapping[str, Typed], at: datetime) -> None:
+def keep(
+    session: Session, person: Person, answers: Mapping[str, Typed], at: datetime, *, about: UUID | None = None
+) -> None:
     """Begin a draft with answers that were sent already, so that the rest can be answered."""
     with writing(session):
         if session.get(ReportDraft, person.id) is None:
             draft = ReportDraft(person_id=person.id, token=new_token(), answers=dict(answers), begun_at=at)
-            draft.updated_at = at
+            draft.updated_at, draft.patient_id = at, about
             session.add(draft)
 
 

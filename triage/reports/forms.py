@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,8 @@ from itsdangerous import BadData, URLSafeSerializer
 from wtforms import Field, Form, ValidationError
 
 from triage.fields import Checkboxes, Hidden, Radios, Text, TextArea
+from triage.models import Patient
+from triage.reports import history
 from triage.rules.catalogue import Asked, Catalogue, Presence, Scale, Severity, Symptom
 from triage.rules.report import (
     MOST_DAYS,
@@ -34,6 +37,14 @@ NONE, UNSURE, OTHER = "none", "unsure", "other"
 FEVERISH = "feverish"
 """Asked beside the temperature, not among the other signs."""
 STEPS = ("danger", "temperature", "symptoms", "more", "severity", "about")
+HEADINGS = {
+    "danger": "Danger signs",
+    "temperature": "Temperature",
+    "symptoms": "The last 24 hours",
+    "more": "Anything else",
+    "severity": "How bad was it?",
+    "about": "A few more things",
+}
 YES_NO_UNSURE = (("yes", "Yes"), ("no", "No"), ("unknown", "I am not sure"))
 
 Typed = Mapping[str, Any]
@@ -90,6 +101,19 @@ class Questions:
 
     def group_label(self, code: str) -> str:
         return f"What you see in {self.caregiver_for}" if code == "onlooker" else self.catalogue.groups[code]
+
+
+def questions_for(patient: Patient, catalogue: Catalogue, at: datetime, *, caregiver_for: str) -> Questions:
+    """What to ask about the patient at that moment: what is on file is not asked again."""
+    today = history.local_date(patient.care_team, at)
+    course = history.current_course(patient, today)
+    return Questions(
+        catalogue=catalogue,
+        caregiver_for=caregiver_for,
+        therapy=course.therapy if course and course.therapy in catalogue.therapies else None,
+        day=history.days_since_therapy(course, today),
+        on_steroids=bool(course and course.on_steroids_since and course.on_steroids_since <= today),
+    )
 
 
 class StepForm(FlaskForm):

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from triage.accounts import audit
 from triage.alerts import services as alerts
 from triage.database import writing
-from triage.models import AlertKind, AssessmentRecord, Patient, Person, ReportDraft, ReportRecord
+from triage.models import AlertKind, AssessmentRecord, Patient, Person, ReportDraft, ReportRecord, Role
 from triage.reports import history
 from triage.rules.engine import assess
 from triage.rules.report import Report, to_data
@@ -50,20 +50,25 @@ def submit(
     at: datetime,
     *,
     now: datetime | None = None,
+    about: UUID | None = None,
 ) -> ReportRecord:
-    """Store a report of `reporter` about their patient, made at `at` (UTC), with all that follows from it.
+    """Store a report of `reporter` about their patient, made at `at` (UTC), with all that follows from it. A nurse who
+    writes what she is told on the telephone says `about` whom: a patient of her own team.
 
     Report, assessment, alert and audit entry commit together or not at all. `token` came with the form: a report sent
     twice is stored once, and the first one is returned; one with other answers is a report of its own. Raises
-    FromTheFuture, and LookupError for a reporter without a patient.
+    FromTheFuture, and LookupError for a reporter without a patient, or a nurse of another team.
     """
     if at > (now or at) + FUTURE_ALLOWED:
         raise FromTheFuture
-    if reporter.patient_id is None:
-        raise LookupError("only a patient or a caregiver reports here")
+    patient_id = about if reporter.role == Role.NURSE else reporter.patient_id
+    if patient_id is None:
+        raise LookupError("only a patient or a caregiver reports here, or a nurse who says about whom")
     with writing(session):
         # Locked first: two reports of one patient at once are judged one after the other, each knowing the other.
-        patient = session.get_one(Patient, reporter.patient_id, with_for_update=True)
+        patient = session.get_one(Patient, patient_id, with_for_update=True)
+        if reporter.role == Role.NURSE and patient.care_team_id != reporter.care_team_id:
+            raise LookupError("a nurse reports about patients of her own team")
         known = replace(report, patient=str(patient.id), reporter=str(reporter.role), reported_at=at)
         sent_before = session.scalar(select(ReportRecord).where(ReportRecord.token == token))
         if sent_before is not None:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import joinedload
 
 from triage import clock
 from triage.accounts.access import own_patient, patients_of, person, report_for, roles
+from triage.alerts import mutes
 from triage.database import db
 from triage.models import Patient, Person, ReportDraft, ReportRecord, Role
 from triage.reports import drafts, forms, history, results, services
@@ -23,15 +24,6 @@ from triage.ruleset_editor import versions
 
 bp = Blueprint("reports", __name__)
 REPORTERS = (Role.PATIENT, Role.CAREGIVER)
-
-_HEADINGS = {
-    "danger": "Danger signs",
-    "temperature": "Temperature",
-    "symptoms": "The last 24 hours",
-    "more": "Anything else",
-    "severity": "How bad was it?",
-    "about": "A few more things",
-}
 
 
 @dataclass(frozen=True)
@@ -58,16 +50,8 @@ class Asking:
 def _asking() -> Asking:
     reporter, at = person(), clock.now()
     patient = own_patient(reporter)
-    today = history.local_date(patient.care_team, at)
-    course = history.current_course(patient, today)
-    catalogue = versions.active().catalogue
-    questions = forms.Questions(
-        catalogue=catalogue,
-        caregiver_for=patient.name if reporter.role == Role.CAREGIVER else "",
-        therapy=course.therapy if course and course.therapy in catalogue.therapies else None,
-        day=history.days_since_therapy(course, today),
-        on_steroids=bool(course and course.on_steroids_since and course.on_steroids_since <= today),
-    )
+    caregiver_for = patient.name if reporter.role == Role.CAREGIVER else ""
+    questions = forms.questions_for(patient, versions.active().catalogue, at, caregiver_for=caregiver_for)
     return Asking(reporter, patient, questions, drafts.current(db.session, reporter, at), at)
 
 
@@ -120,7 +104,7 @@ def ask() -> ResponseReturnValue:
         form=form,
         asking=asking,
         step=step,
-        heading=_HEADINGS[step],
+        heading=forms.HEADINGS[step],
         back=_before(asking, step),
     )
     return page, 422 if form.errors else 200
@@ -161,7 +145,7 @@ def check() -> ResponseReturnValue:
         answers=results.answers(report, catalogue),
         report=report,
         therapy=catalogue.therapies[report.therapy].label if report.therapy else "not known",
-        headings=_HEADINGS,
+        headings=forms.HEADINGS,
         steps=[one for one in forms.STEPS if forms.needed(one, asking.questions, asking.answers)],
     )
 
@@ -208,6 +192,7 @@ def result(report_id: UUID) -> ResponseReturnValue:
         answers=results.answers(history.read(record, ruleset.catalogue), ruleset.catalogue),
         report=history.read(record, ruleset.catalogue),
         caregiver=person().role == Role.CAREGIVER,
+        held_back=bool(mutes.held_back(db.session, [record.id])),
         unfinished=draft is not None and "danger" in draft.answers and record.reporter_id == person().id,
     )
 

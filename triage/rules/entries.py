@@ -97,8 +97,14 @@ class SilenceForm(Form):
     grace: str
 
 
+class OutcomeForm(Form):
+    emergency: str
+    urgent: str
+
+
 class ResponseForm(Form):
     acknowledge_within: ByUrgencyForm
+    outcome_within: OutcomeForm | None = None
     next_report: NextReportForm
     silence: SilenceForm
 

@@ -49,6 +49,7 @@ from triage.rules.entries import (
 from triage.rules.report import BadReport, from_data, nearest
 from triage.rules.ruleset import (
     JUDGMENT,
+    OUTCOME_WITHIN,
     AppliesTo,
     Case,
     Citation,
@@ -440,21 +441,31 @@ class _Loader:
         form = self.form(ResponseForm, file, (), file.data) if file.readable else None
         if form is None:
             return None
-        spans: dict[Urgency, timedelta] = {}
-        for urgency in (Urgency.EMERGENCY, Urgency.URGENT, Urgency.SOON):
-            loc: Loc = ("acknowledge_within", urgency.code)
-            span = self._span(file, loc, getattr(form.acknowledge_within, urgency.code))
-            if span is None:
-                continue
-            if spans and span < max(spans.values()):
-                self.note(file, loc, "what is more urgent must not be allowed to wait longer")
-            spans[urgency] = span
+        spans = self._spans(file, "acknowledge_within", form.acknowledge_within.model_dump())
+        outcomes = self._spans(file, "outcome_within", form.outcome_within.model_dump()) if form.outcome_within else {}
         told = {
             urgency: self.text(file, ("next_report", urgency.code), getattr(form.next_report, urgency.code))
             for urgency in Urgency
         }
         grace = self._span(file, ("silence", "grace"), form.silence.grace)
-        return Response(MappingProxyType(spans), MappingProxyType(told), grace or timedelta())
+        return Response(
+            acknowledge_within=spans,
+            next_report=MappingProxyType(told),
+            silence_grace=grace or timedelta(),
+            outcome_within=outcomes or OUTCOME_WITHIN,
+        )
+
+    def _spans(self, file: Tree, key: str, written: Mapping[str, str]) -> Mapping[Urgency, timedelta]:
+        """A span of time for each urgency, none longer than that of what is less urgent."""
+        spans: dict[Urgency, timedelta] = {}
+        for code, text in written.items():
+            span = self._span(file, (key, code), text)
+            if span is None:
+                continue
+            if spans and span < max(spans.values()):
+                self.note(file, (key, code), "what is more urgent must not be allowed to wait longer")
+            spans[Urgency.from_code(code)] = span
+        return MappingProxyType(spans)
 
     def _span(self, file: Tree, loc: Loc, text: str) -> timedelta | None:
         span = read_span(text)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 from triage.rules.catalogue import Catalogue, Window
@@ -107,6 +108,12 @@ class Rule:
         return any(isinstance(leaf, SilentFor) for leaf in leaves(self.when))
 
 
+OUTCOME_WITHIN: Mapping[Urgency, timedelta] = MappingProxyType(
+    {Urgency.EMERGENCY: timedelta(minutes=15), Urgency.URGENT: timedelta(minutes=60)}
+)
+"""What counts where response.yaml says nothing, as in rulesets that were stored before it could."""
+
+
 @dataclass(frozen=True)
 class Response:
     """What each urgency asks of the care team, and when silence counts."""
@@ -114,6 +121,8 @@ class Response:
     acknowledge_within: Mapping[Urgency, timedelta]
     next_report: Mapping[Urgency, str]
     silence_grace: timedelta
+    outcome_within: Mapping[Urgency, timedelta] = field(default_factory=lambda: OUTCOME_WITHIN)
+    """How long after an acknowledgement something must be written. What is not urgent has no such limit."""
 
 
 @dataclass(frozen=True)
