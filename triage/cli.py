@@ -277,6 +277,8 @@ def rules_test(path: Path | None) -> None:
 def rules_explain(rule_id: str, rules_path: Path | None) -> None:
     """Say in plain sentences what the rule ID asks for, what follows, and what it stands on.
 
+    The word "escalation" in place of an id says who is told, step by step, while nobody acknowledges an alert.
+
     \b
     Exit code 0: explained. 1: there is no such rule, or the files have mistakes.
     Example:  triage rules explain crs-fever
@@ -284,6 +286,10 @@ def rules_explain(rule_id: str, rules_path: Path | None) -> None:
     from triage.rules import wording
 
     ruleset = _ruleset(rules_path)
+    if rule_id == "escalation":
+        for urgency, steps in wording.escalation_sentences(ruleset.response).items():
+            click.echo("\n  ".join([urgency.code, *steps]))
+        return
     click.echo("\n".join(wording.rule_sentences(_rule(ruleset, rule_id), ruleset)))
 
 

@@ -22,7 +22,7 @@ from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
 from triage.accounts import audit
-from triage.alerts import response
+from triage.alerts import escalation, response
 from triage.database import writing
 from triage.models import (
     Alert,
@@ -103,6 +103,7 @@ def add_finding(
         )
         session.add(alert)
         session.flush()
+        escalation.begin(session, ruleset, alert, at)
         audit.record(session, "alert_opened", by=None, patient=patient, subject=str(alert.id), at=at)
     else:
         _join(session, ruleset, alert, assessment.urgency, patient, at)
@@ -121,8 +122,8 @@ def add_finding(
 
 
 def _join(session: Session, ruleset: Ruleset, alert: Alert, urgency: Urgency, patient: Patient, at: datetime) -> None:
-    raised = urgency > alert.urgency
-    if alert.status == AlertStatus.ACKNOWLEDGED:
+    raised, reopened = urgency > alert.urgency, alert.status == AlertStatus.ACKNOWLEDGED
+    if reopened:
         if not raised and urgency < Urgency.URGENT:
             return
         alert.status = AlertStatus.OPEN
@@ -135,6 +136,10 @@ def _join(session: Session, ruleset: Ruleset, alert: Alert, urgency: Urgency, pa
     if raised:
         alert.urgency = urgency
         audit.record(session, "alert_raised", by=None, patient=patient, subject=str(alert.id), at=at)
+    if reopened:
+        escalation.begin(session, ruleset, alert, at)
+    elif raised:
+        escalation.rise(session, ruleset, alert, at)
 
 
 def unresolved(session: Session, patient_id: UUID) -> Alert | None:
@@ -160,6 +165,7 @@ def acknowledge(session: Session, alert: Alert, by: Person, at: datetime, *, see
             AlertStatus.OPEN,
             {"status": AlertStatus.ACKNOWLEDGED, "acknowledged_at": at, "acknowledged_by_id": by.id},
         )
+        escalation.stop(session, alert, at)
         audit.record(session, "alert_acknowledged", by=by, patient=alert.patient, subject=str(alert.id), at=at)
 
 
@@ -199,6 +205,7 @@ def resolve(
                 "note": note,
             },
         )
+        escalation.stop(session, alert, at)
         audit.record(session, "alert_resolved", by=by, patient=alert.patient, subject=str(alert.id), at=at)
 
 
