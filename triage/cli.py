@@ -429,9 +429,9 @@ def demo(if_empty: bool) -> None:
     demonstration.main(if_empty)
 
 
-@cli.command(short_help="Serve the pages, and look for missed reports.")
+@cli.command(short_help="Serve the pages, with a worker beside them.")
 def serve() -> None:
-    """Serve the pages (TRIAGE_HOST, TRIAGE_PORT; 127.0.0.1:8000) and look for missed reports each minute.
+    """Serve the pages (TRIAGE_HOST, TRIAGE_PORT; 127.0.0.1:8000) and keep a worker (`triage worker`) beside them.
 
     \b
     Exit code 1: the settings, the rule files, the database or the port cannot be used; the reason is told.
@@ -453,6 +453,25 @@ def silence(every: int | None) -> None:
     from triage.alerts import silence as check
 
     check.main(every)
+
+
+@cli.command(short_help="Tell people of alerts, and look for missed reports.")
+@click.option("--once", is_flag=True, help="Do each once, and end.")
+def worker(once: bool) -> None:
+    """Tell people of alerts that nobody acknowledges, by the steps of rules/response.yaml, and look for missed reports
+    each minute. `triage serve` keeps one running. Several at once are harmless.
+
+    \b
+    Exit code 1: the settings, the rule files or the database cannot be used; the reason is told.
+    Example:  triage worker --once
+    """
+    from triage.alerts import worker as work
+    from triage.alerts.channels.setup import BadChannel
+
+    try:
+        work.main(once)
+    except BadChannel as bad:
+        raise click.ClickException(str(bad)) from None
 
 
 @cli.command(short_help="Judge a stored report again and compare the bytes.")

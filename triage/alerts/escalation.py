@@ -79,11 +79,14 @@ def adopt(session: Session, ruleset: Ruleset, at: datetime) -> int:
     )
     begun = 0
     for alert_id, patient_id in session.execute(forgotten.order_by(Alert.urgency.desc(), Alert.opened_at)).all():
-        with writing(session):
-            alert = _locked(session, alert_id, patient_id)
-            if alert.status == AlertStatus.OPEN and not session.scalar(select(_has_steps(alert.id))):
-                begin(session, ruleset, alert, at)
-                begun += 1
+        try:
+            with writing(session):
+                alert = _locked(session, alert_id, patient_id)
+                if alert.status == AlertStatus.OPEN and not session.scalar(select(_has_steps(alert.id))):
+                    begin(session, ruleset, alert, at)
+                    begun += 1
+        except Exception as error:  # the next sweep tries again
+            logs.failure("steps_not_begun", error, alert=str(alert_id))
     return begun
 
 
