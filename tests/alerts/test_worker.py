@@ -205,6 +205,22 @@ def test_without_any_channel_administrators_are_told_that_nobody_is(make, pages)
     assert page.shows("Nobody is told of alerts outside these pages")
 
 
+def test_an_address_that_is_gone_is_no_fault_of_the_channel(make, anna, session, reachable, sweep):
+    at, sms, mail = make.now(), Recorder(), Recorder()
+    sms.fails = True
+    make.alert(anna, Urgency.URGENT, at=at)
+    sweep({"sms": sms, "mail": mail}, at)
+    sms.fails = False
+    with writing(session):
+        reachable.phone = ""
+    sweep({"sms": sms, "mail": mail}, at + minutes(1))
+    sweep({"sms": sms, "mail": mail}, at + minutes(2))
+    assert sms.got == []
+    assert [address for _, address, _ in mail.got][-1] == "alice@example.org"
+    session.rollback()
+    assert session.get_one(ChannelState, "sms").failures == 1
+
+
 def test_the_last_channel_is_tried_for_as_long_as_the_alert_is_open(make, anna, session, reachable, sweep):
     at, sms = make.now(), Recorder()
     sms.fails = True

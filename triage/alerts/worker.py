@@ -129,7 +129,11 @@ def _deliver(session: Session, channels: Mapping[str, Channel], now: Now) -> int
                     # Each try may take seconds: others must not wait for a server that is down.
                     _fail(session, _lease(session, group, now()), group, channels, now())
                 elif (leased := _lease(session, group, now())) is not None:
-                    if _send(leased, channels.get(group.channel), group):
+                    channel = channels.get(group.channel)
+                    if channel is None or (group.channel in PERSONAL_CHANNELS and not leased.address):
+                        # Not set up any more, or the address is gone: no fault of the channel.
+                        _fail(session, leased, group, channels, now(), blame=False)
+                    elif _send(leased, channel, group):
                         _delivered(session, leased, group, now())
                         sent, down[group.channel] = sent + 1, 0
                     else:
@@ -201,10 +205,8 @@ def _take(session: Session, delivery: Delivery, at: datetime) -> bool:
     )
 
 
-def _send(leased: _Leased, channel: Channel | None, group: _Group) -> bool:
-    """Whether the channel took it. One that is not set up any more, or an address that is gone, takes nothing."""
-    if channel is None or (group.channel in PERSONAL_CHANNELS and not leased.address):
-        return False
+def _send(leased: _Leased, channel: Channel, group: _Group) -> bool:
+    """Whether the channel took it."""
     try:
         channel.send(leased.message, leased.address)
     except Undelivered:
@@ -230,16 +232,19 @@ def _delivered(session: Session, leased: _Leased, group: _Group, at: datetime) -
 
 
 def _fail(
-    session: Session, leased: _Leased | None, group: _Group, channels: Mapping[str, Channel], at: datetime
+    session: Session,
+    leased: _Leased | None,
+    group: _Group,
+    channels: Mapping[str, Channel],
+    at: datetime,
+    *,
+    blame: bool = True,
 ) -> None:
-    """Try again later, or go on by the next channel."""
+    """Try again later, or go on by the next channel. `blame`: it counts against the channel."""
     if leased is None:
         return
     with writing(session):
-        state = _state(session, group.channel)
-        state.failures += 1
-        state.failing_since = state.failing_since or at
-        failing = state.failures >= MOST_TRIES
+        failing = _count_failure(session, group.channel, channels, at) if blame else True
         query = select(Delivery).where(Delivery.id.in_(leased.ids), Delivery.delivered_at.is_(None))
         for delivery in session.scalars(query.order_by(Delivery.id).with_for_update()).all():
             delivery.attempts += 1
@@ -249,12 +254,22 @@ def _fail(
             forgotten = delivery.kind != MessageKind.ALERT and delivery.attempts >= NOTICES_TRIED
             if (over and escalation.go_on(session, delivery, channels, at)) or forgotten:
                 delivery.given_up_at = at
-        if failing and state.told_at is None:
-            state.told_at = at
-            others = [name for name in PERSONAL_CHANNELS if name in channels and name != group.channel]
-            about = f"{group.channel}/{at.isoformat()}"
-            escalation.notify(session, _administrators(session), MessageKind.CHANNEL_FAILING, at, others, about)
     logs.event("message_not_sent", channel=group.channel, deliveries=len(leased.ids))
+
+
+def _count_failure(session: Session, name: str, channels: Mapping[str, Channel], at: datetime) -> bool:
+    """Whether the channel keeps failing; administrators are then told once, by another one."""
+    state = _state(session, name)
+    state.failures += 1
+    state.failing_since = state.failing_since or at
+    if state.failures < MOST_TRIES:
+        return False
+    if state.told_at is None:
+        state.told_at = at
+        others = [other for other in PERSONAL_CHANNELS if other in channels and other != name]
+        about = f"{name}/{at.isoformat()}"
+        escalation.notify(session, _administrators(session), MessageKind.CHANNEL_FAILING, at, others, about)
+    return True
 
 
 def pause(attempts: int) -> timedelta:
