@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from sqlalchemy.orm import Session
 
-    from triage.models import Alert, CareTeam, Course, DoseEvent, Patient, Person, ReportRecord, RulesetProposal
+    from triage.models import Alert, CareTeam, Course, DoseEvent, Duty, Patient, Person, ReportRecord, RulesetProposal
     from triage.rules.ruleset import Ruleset
     from triage.rules.urgency import Urgency
 
@@ -139,6 +139,23 @@ class Make:
         from triage.models import Role
 
         return self._person(name, Role(role), care_team_id=(team or self.team()).id, **columns)
+
+    def duty(
+        self, person: Person, *, begins: timedelta = timedelta(hours=-1), ends: timedelta = timedelta(hours=7)
+    ) -> Duty:
+        """That nurse is on call from then until then, counted from now."""
+        from triage.models import Duty
+
+        now = self.now()
+        return self._add(
+            Duty(
+                care_team_id=person.care_team_id,
+                person_id=person.id,
+                begins_at=now + begins,
+                ends_at=now + ends,
+                entered_by_id=person.id,
+            )
+        )
 
     # What happens
 

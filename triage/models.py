@@ -408,6 +408,26 @@ class AlertFinding(Model):
     report: Mapped[ReportRecord | None] = relationship()
 
 
+class Duty(Model):
+    """Somebody is on call for a care team. What was, stays: a swap ends one duty and begins another."""
+
+    __tablename__ = "duty"
+    __table_args__ = (
+        CheckConstraint("ends_at > begins_at", name="begins_before_it_ends"),
+        Index("ix_duty_team_end", "care_team_id", "ends_at"),
+    )
+
+    id: Mapped[Id]
+    care_team_id: Mapped[UUID] = mapped_column(ForeignKey("care_team.id"))
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    begins_at: Mapped[UtcTime]
+    ends_at: Mapped[UtcTime]
+    entered_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    removed_at: Mapped[UtcTime | None]
+
+    person: Mapped[Person] = relationship(foreign_keys=person_id)
+
+
 class OwedStep(Model):
     """A step of an escalation that an alert owes: committed with what opened the alert, carried out by the worker.
 

@@ -29,6 +29,7 @@ from whitenoise import WhiteNoise
 from triage import logs, paths
 from triage.accounts import access, sessions
 from triage.accounts import views as accounts
+from triage.alerts import views as alerts
 from triage.care_team import views as care_team
 from triage.database import db
 from triage.models import Person, Role
@@ -39,7 +40,7 @@ from triage.rules.wording import number
 from triage.ruleset_editor import versions
 from triage.ruleset_editor import views as ruleset_editor
 
-ROOMS = (accounts, reports, care_team, ruleset_editor)
+ROOMS = (accounts, reports, alerts, care_team, ruleset_editor)
 LARGEST_FORM = 256 * 1024  # bytes; a report with the longest note is a tenth of it
 
 _POLICY = "Content-Security-Policy"
@@ -211,13 +212,13 @@ class Link:
 _NAVIGATION: Mapping[Role, tuple[tuple[str, str], ...]] = {
     Role.PATIENT: (("Report", "reports.home"), ("Earlier reports", "reports.earlier")),
     Role.CAREGIVER: (("Report", "reports.home"), ("Earlier reports", "reports.earlier")),
-    Role.NURSE: (("Queue", "care_team.queue"), ("Rules", "ruleset_editor.rules")),
+    Role.NURSE: (("Queue", "care_team.queue"), ("On call", "alerts.rota"), ("Rules", "ruleset_editor.rules")),
     Role.CLINICIAN: (
         ("Rules", "ruleset_editor.rules"),
         ("Change the rules", "ruleset_editor.draft"),
         ("Versions", "ruleset_editor.history"),
     ),
-    Role.ADMINISTRATOR: (("People", "accounts.people"),),
+    Role.ADMINISTRATOR: (("People", "accounts.people"), ("On call", "alerts.rota")),
 }
 
 

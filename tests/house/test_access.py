@@ -54,6 +54,13 @@ TABLE = {
     "reports.send": Row(REPORTERS),
     "reports.earlier": Row(REPORTERS),
     "reports.result": Row(REPORTERS, of="report"),
+    "alerts.rota": Row({NURSE, ADMINISTRATOR}),
+    "alerts.add_duty": Row({NURSE, ADMINISTRATOR}),
+    "alerts.swap_duty": Row({NURSE, ADMINISTRATOR}, of="duty"),
+    "alerts.remove_duty": Row({NURSE, ADMINISTRATOR}, of="duty"),
+    # Each their own; an administrator everybody's of the team (tests/alerts/test_rota.py).
+    "alerts.contact": Row({NURSE, ADMINISTRATOR}, of="staff"),
+    "alerts.test_alert": Row({NURSE, ADMINISTRATOR}),
     "care_team.queue": Row({NURSE}),
     "care_team.record": Row({NURSE}, of="patient"),
     "care_team.acknowledge": Row({NURSE}, of="alert"),
@@ -79,7 +86,7 @@ TABLE = {
 }
 
 
-ENDS_THE_VISIT = {"accounts.sign_out", "accounts.renew_access", "accounts.end_monitoring"}
+ENDS_THE_VISIT = {"alerts.remove_duty", "accounts.sign_out", "accounts.renew_access", "accounts.end_monitoring"}
 """Tried last: what comes after would meet a ward without accounts or courses."""
 
 
@@ -105,6 +112,8 @@ class Ward:
             "report_id": alert.findings[0].report_id,
             "person_id": self.people[CAREGIVER].id,
             "rule_id": make.ruleset.rules[0].id,
+            "duty_id": make.duty(self.people[NURSE]).id,
+            "staff_id": self.people[NURSE].id,
             "name": "crs.yaml",
             "number": 1,
             "proposal_id": make.proposal(make.clinician("A colleague", team=team)).id,

@@ -24,6 +24,8 @@ from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, or_, sel
 from sqlalchemy.orm import Session
 
 from triage import logs
+from triage.accounts import audit
+from triage.alerts import rota
 from triage.database import writing
 from triage.models import Alert, AlertStatus, CareTeam, Delivery, MessageKind, OwedStep, Patient, Person, Role
 from triage.rules.ruleset import CHANNELS, PERSONAL_CHANNELS, STAFF_TOLD, QuietHours, Ruleset, Step
@@ -134,6 +136,8 @@ def recipients(session: Session, team: CareTeam, tell: str, patient_id: UUID, at
         role = Role.PATIENT if tell == "patient" else Role.CAREGIVER
         return _people(session, Person.patient_id == patient_id, Person.role == role)
     of_team = Person.care_team_id == team.id
+    if tell == "on_call":
+        return rota.on_call(session, team, at) or _people(session, of_team)
     roles = {"nurses": Role.NURSE, "administrators": Role.ADMINISTRATOR}
     found = _people(session, of_team, Person.role == roles[tell]) if tell in roles else ()
     return found or _people(session, of_team)
@@ -156,6 +160,24 @@ def notify(
             key = _key(kind, about or at.isoformat(), person.id, usable[0])
             _owe(session, key, at, kind=kind, team_id=person.care_team_id, person=person, usable=usable)
             owed = True
+    return owed
+
+
+def owe_test(session: Session, team: CareTeam, channels: Collection[str], by: Person, at: datetime) -> int:
+    """Owe a test, marked as one, by every channel that is set up, to whoever is on call or, with an empty rota, to all
+    staff; how many messages. Commits once."""
+    owed = 0
+    with writing(session):
+        people = recipients(session, team, "on_call", team.id, at)
+        for name in channels:
+            told: list[Person | None] = [None]
+            if name in PERSONAL_CHANNELS:
+                told = [person for person in people if address_of(person, name)]
+            for person in told:
+                key = _key(MessageKind.TEST, team.id, at.isoformat(), person.id if person else "room", name)
+                _owe(session, key, at, kind=MessageKind.TEST, team_id=team.id, person=person, usable=[name])
+                owed += 1
+        audit.record(session, "test_alert_sent", by=by, subject=str(team.id), at=at)
     return owed
 
 
@@ -253,6 +275,8 @@ def _carry_out(session: Session, alert: Alert, channels: Collection[str], at: da
             continue
         people = recipients(session, team, step.tell, alert.patient_id, at)
         usable = [name for name in step.channels if name in channels]
+        if step.tell == "on_call" and not rota.on_call(session, team, at):
+            _tell_that_the_rota_is_empty(session, team, channels, at)
         if not _owe_step(session, step, team, people, usable, "", at):
             logs.event("nobody_reached", alert=str(alert.id), step=step.number)
         step.times += 1
@@ -263,6 +287,14 @@ def _carry_out(session: Session, alert: Alert, channels: Collection[str], at: da
             step.due_at += every * ((at - step.due_at) // every + 1)
         carried_out += 1
     return carried_out
+
+
+def _tell_that_the_rota_is_empty(session: Session, team: CareTeam, channels: Collection[str], at: datetime) -> None:
+    """To the administrators of the team, once a day."""
+    day = at.astimezone(ZoneInfo(team.time_zone)).date()
+    administrators = _people(session, Person.care_team_id == team.id, Person.role == Role.ADMINISTRATOR)
+    personal = [name for name in PERSONAL_CHANNELS if name in channels]
+    notify(session, administrators, MessageKind.ROTA_EMPTY, at, personal, about=day.isoformat())
 
 
 def _quiet_until(step: OwedStep, team: CareTeam, at: datetime) -> datetime | None:
