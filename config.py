@@ -125,6 +125,27 @@ def _database_url(text: str) -> str:
     raise Refused("must be sqlite:///path/to/file.sqlite3 or postgresql://user@host/database")
 
 
+def _web_address(text: str) -> str:
+    url = _text(text)
+    if not url.startswith(("http://", "https://")) or len(url.split()) != 1:
+        raise Refused("must be an address that begins with https:// or http://")
+    return url
+
+
+def _apprise(text: str) -> str:
+    url = _text(text)
+    if "://" not in url or len(url.split()) != 1:
+        raise Refused("must be one Apprise URL, for example slack://TokenA/TokenB/TokenC")
+    return url
+
+
+def _apprise_to(text: str) -> str:
+    url = _apprise(text)
+    if "{to}" not in url:
+        raise Refused("must be one Apprise URL with {to} where the address of a person goes")
+    return url
+
+
 # Defaults.
 
 
@@ -170,6 +191,21 @@ def _kept_secret(settings: Mapping[str, Any]) -> str:
             f"cannot be kept in {file.parent} ({error.strerror}): set TRIAGE_DATA to another folder"
         ) from None
     return key
+
+
+def _public_url(settings: Mapping[str, Any]) -> str:
+    if settings["LOCAL"]:
+        host = f"[{settings['HOST']}]" if ":" in settings["HOST"] else settings["HOST"]
+        return f"http://{host}:{settings['PORT']}/"
+    if any(settings.get(name) for name in _CHANNELS):
+        raise Refused("must be set where people are told by a channel: messages link to it")
+    return ""
+
+
+def _webhook_secret(settings: Mapping[str, Any]) -> str:
+    if settings.get("CHANNEL_WEBHOOK"):
+        raise Refused("must be set where TRIAGE_CHANNEL_WEBHOOK is")
+    return ""
 
 
 SETTINGS: tuple[Setting, ...] = (
@@ -243,7 +279,44 @@ SETTINGS: tuple[Setting, ...] = (
         _whole(5, 7 * 24 * 60),
         _always(12 * 60),
     ),
+    Setting(
+        "CHANNEL_MAIL",
+        "Tells people by mail: an Apprise URL with {to}, for example "
+        "mailtos://user:password@smtp.example.org:587?from=triage@example.org&to={to}. No mail by default.",
+        _apprise_to,
+        _always(""),
+    ),
+    Setting(
+        "CHANNEL_SMS",
+        "Tells people by SMS: the Apprise URL of a gateway with {to}, for example twilio://SID:token@sender/{to}. "
+        "No SMS by default.",
+        _apprise_to,
+        _always(""),
+    ),
+    Setting("CHANNEL_TEAMS", "Tells a Teams room of staff: its Apprise URL. None by default.", _apprise, _always("")),
+    Setting("CHANNEL_SLACK", "Tells a Slack room of staff: its Apprise URL. None by default.", _apprise, _always("")),
+    Setting("CHANNEL_PAGERDUTY", "Tells PagerDuty: its Apprise URL. None by default.", _apprise, _always("")),
+    Setting(
+        "CHANNEL_WEBHOOK",
+        "Tells another program: an address that gets a signed POST. None by default.",
+        _web_address,
+        _always(""),
+    ),
+    Setting(
+        "CHANNEL_WEBHOOK_SECRET",
+        "Signs what is sent to TRIAGE_CHANNEL_WEBHOOK; at least 32 characters.",
+        _secret,
+        _webhook_secret,
+    ),
+    Setting(
+        "PUBLIC_URL",
+        "Where people reach the pages; messages link to it. A demonstration takes its own address.",
+        _web_address,
+        _public_url,
+    ),
 )
+
+_CHANNELS = tuple(setting.name for setting in SETTINGS if setting.name.startswith("CHANNEL_"))
 
 
 def settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:

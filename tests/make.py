@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         CareTeam,
         Course,
         DoseEvent,
+        Duty,
         Patient,
         Person,
         ReportRecord,
@@ -150,6 +151,23 @@ class Make:
         from triage.models import Role
 
         return self._person(name, Role(role), care_team_id=(team or self.team()).id, **columns)
+
+    def duty(
+        self, person: Person, *, begins: timedelta = timedelta(hours=-1), ends: timedelta = timedelta(hours=7)
+    ) -> Duty:
+        """That nurse is on call from then until then, counted from now."""
+        from triage.models import Duty
+
+        now = self.now()
+        return self._add(
+            Duty(
+                care_team_id=person.care_team_id,
+                person_id=person.id,
+                begins_at=now + begins,
+                ends_at=now + ends,
+                entered_by_id=person.id,
+            )
+        )
 
     # What happens
 

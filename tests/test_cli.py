@@ -169,7 +169,7 @@ def test_a_rule_in_plain_sentences_and_the_nearest_id():
 
 @pytest.mark.parametrize(
     "words", [(), ("assess",), ("symptoms",), ("rules",), ("rules", "check"), ("rules", "test"), ("rules", "explain"),
-              ("demo",), ("serve",), ("silence",), ("migrate",), ("reassess",)]
+              ("demo",), ("serve",), ("silence",), ("worker",), ("migrate",), ("reassess",)]
 )  # fmt: skip
 def test_help_says_what_a_command_does(words):
     done = triage(*words, "--help")
@@ -178,7 +178,7 @@ def test_help_says_what_a_command_does(words):
     assert len(done.stdout.splitlines()) > 5
 
 
-@pytest.mark.parametrize("words", [("serve",), ("silence",), ("reassess", "0" * 32)])
+@pytest.mark.parametrize("words", [("serve",), ("silence",), ("worker", "--once"), ("reassess", "0" * 32)])
 def test_a_database_without_tables_is_one_sentence_that_says_what_to_do(words, tmp_path):
     done = triage(*words, TRIAGE_DATA=str(tmp_path))
 
@@ -227,8 +227,8 @@ def until(happens):
     return happened
 
 
-def test_the_look_for_missed_reports_goes_on_as_long_as_the_server_does(tmp_path):
-    """Whatever ends its process, or one of the server's: else nobody would learn any more who fell silent."""
+def test_the_worker_goes_on_as_long_as_the_server_does(tmp_path):
+    """Whatever ends its process, or one of the server's: else nobody would be told any more."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     environment = {"TRIAGE_DATA": str(tmp_path), "TRIAGE_PORT": str(port)}
@@ -238,19 +238,19 @@ def test_the_look_for_missed_reports_goes_on_as_long_as_the_server_does(tmp_path
     with open(tmp_path / "said", "w") as said:
         server = subprocess.Popen(command, env=clean | environment, stdout=said, stderr=said)
     try:
-        (first,) = until(lambda: children(server, "triage silence"))
+        (first,) = until(lambda: children(server, "triage worker"))
         os.kill(first, signal.SIGKILL)
-        (second,) = until(lambda: children(server, "triage silence") - {first})
+        (second,) = until(lambda: children(server, "triage worker") - {first})
         worker = until(lambda: children(server, "triage serve")).pop()
         os.kill(worker, signal.SIGABRT)  # as gunicorn ends a worker that hangs
         until(lambda: len(children(server, "triage serve") - {worker}) == 2)
-        assert children(server, "triage silence") == {second}
+        assert children(server, "triage worker") == {second}
     finally:
         server.terminate()
         assert server.wait(timeout=60) == 0
     with pytest.raises(ProcessLookupError):
         os.kill(second, 0)
-    assert "silence_check_begun_anew" in (tmp_path / "said").read_text()
+    assert "worker_begun_anew" in (tmp_path / "said").read_text()
 
 
 def test_an_address_of_version_6_can_be_served(tmp_path):

@@ -277,6 +277,8 @@ def rules_test(path: Path | None) -> None:
 def rules_explain(rule_id: str, rules_path: Path | None) -> None:
     """Say in plain sentences what the rule ID asks for, what follows, and what it stands on.
 
+    The word "escalation" in place of an id says who is told, step by step, while nobody acknowledges an alert.
+
     \b
     Exit code 0: explained. 1: there is no such rule, or the files have mistakes.
     Example:  triage rules explain crs-fever
@@ -284,6 +286,10 @@ def rules_explain(rule_id: str, rules_path: Path | None) -> None:
     from triage.rules import wording
 
     ruleset = _ruleset(rules_path)
+    if rule_id == "escalation":
+        for urgency, steps in wording.escalation_sentences(ruleset.response).items():
+            click.echo("\n  ".join([urgency.code, *steps]))
+        return
     click.echo("\n".join(wording.rule_sentences(_rule(ruleset, rule_id), ruleset)))
 
 
@@ -423,9 +429,9 @@ def demo(if_empty: bool) -> None:
     demonstration.main(if_empty)
 
 
-@cli.command(short_help="Serve the pages, and look for missed reports.")
+@cli.command(short_help="Serve the pages, with a worker beside them.")
 def serve() -> None:
-    """Serve the pages (TRIAGE_HOST, TRIAGE_PORT; 127.0.0.1:8000) and look for missed reports each minute.
+    """Serve the pages (TRIAGE_HOST, TRIAGE_PORT; 127.0.0.1:8000) and keep a worker (`triage worker`) beside them.
 
     \b
     Exit code 1: the settings, the rule files, the database or the port cannot be used; the reason is told.
@@ -448,6 +454,25 @@ def silence(every: int | None) -> None:
     from triage.alerts import silence as check
 
     check.main(every)
+
+
+@cli.command(short_help="Tell people of alerts, and look for missed reports.")
+@click.option("--once", is_flag=True, help="Do each once, and end.")
+def worker(once: bool) -> None:
+    """Tell people of alerts that nobody acknowledges, by the steps of rules/response.yaml, and look for missed reports
+    each minute. `triage serve` keeps one running. Several at once are harmless.
+
+    \b
+    Exit code 1: the settings, the rule files or the database cannot be used; the reason is told.
+    Example:  triage worker --once
+    """
+    from triage.alerts import worker as work
+    from triage.alerts.channels.setup import BadChannel
+
+    try:
+        work.main(once)
+    except BadChannel as bad:
+        raise click.ClickException(str(bad)) from None
 
 
 @cli.command(short_help="Judge a stored report again and compare the bytes.")

@@ -27,6 +27,7 @@ from triage.models import (
     Disposition,
     DoseEvent,
     DoseKind,
+    Duty,
     Patient,
     Person,
     Role,
@@ -112,6 +113,18 @@ def fill(session: Session, ruleset: Ruleset, now: datetime) -> None:
         }
         _person(session, "Nils Sample (synthetic)", "nurse-two", Role.NURSE, password, care_team_id=team.id)
         _person(session, "Cato Sample (synthetic)", "clinician-two", Role.CLINICIAN, password, care_team_id=team.id)
+        session.flush()
+        nurse = staff[Role.NURSE]
+        week = (now - timedelta(hours=1), now + timedelta(days=7))
+        session.add(
+            Duty(
+                care_team_id=team.id,
+                person_id=nurse.id,
+                begins_at=week[0],
+                ends_at=week[1],
+                entered_by_id=staff[Role.ADMINISTRATOR].id,
+            )
+        )
         cast = [(story, _enrol(session, story, team, now, password)) for story in _STORIES]
     due = sorted(
         ((at, story, patient, day) for story, patient in cast for at, day in _days(story, now)),

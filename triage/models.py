@@ -107,6 +107,18 @@ class CallBackEnd(StrEnum):
     NOT_NEEDED = "not_needed"
 
 
+class MessageKind(StrEnum):
+    """What somebody is told of."""
+
+    ALERT = "alert"
+    CHANNEL_FAILING = "channel_failing"
+    """To administrators: a channel does not deliver."""
+    ROTA_EMPTY = "rota_empty"
+    """To administrators: nobody was on call when an alert came."""
+    TEST = "test"
+    """Somebody tries out who would be told."""
+
+
 class ProposalStatus(StrEnum):
     """proposed → approved, rejected or withdrawn."""
 
@@ -177,6 +189,9 @@ class Person(Model, UserMixin):
     session_key: Mapped[str] = mapped_column(String(64), unique=True)
     """Stands for the person in a session cookie; a new one signs out everywhere."""
     phone: Mapped[str] = mapped_column(String(40), default="")
+    """Where messages go by SMS; empty: not by SMS."""
+    mail: Mapped[str] = mapped_column(String(254), default="", server_default=text("''"))
+    """Where messages go by mail; empty: not by mail."""
     patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"), index=True)
     care_team_id: Mapped[UUID | None] = mapped_column(ForeignKey("care_team.id"), index=True)
 
@@ -530,6 +545,125 @@ class RuleMute(Model):
 
     muted_by: Mapped[Person] = relationship(foreign_keys=muted_by_id)
     lifted_by: Mapped[Person | None] = relationship(foreign_keys=lifted_by_id)
+
+
+class Duty(Model):
+    """Somebody is on call for a care team. What was, stays: a swap ends one duty and begins another."""
+
+    __tablename__ = "duty"
+    __table_args__ = (
+        CheckConstraint("ends_at > begins_at", name="begins_before_it_ends"),
+        Index("ix_duty_team_end", "care_team_id", "ends_at"),
+    )
+
+    id: Mapped[Id]
+    care_team_id: Mapped[UUID] = mapped_column(ForeignKey("care_team.id"))
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    begins_at: Mapped[UtcTime]
+    ends_at: Mapped[UtcTime]
+    entered_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    removed_at: Mapped[UtcTime | None]
+
+    person: Mapped[Person] = relationship(foreign_keys=person_id)
+
+
+class OwedStep(Model):
+    """A step of an escalation that an alert owes: committed with what opened the alert, carried out by the worker.
+
+    It keeps the words of the rules it began with. Who is on call is looked up when its time has come, not before.
+    """
+
+    __tablename__ = "owed_step"
+    __table_args__ = (
+        UniqueConstraint("alert_id", "run", "urgency", "number"),
+        Index(
+            "ix_owed_step_waiting",
+            "due_at",
+            sqlite_where=text("done_at IS NULL AND cancelled_at IS NULL"),
+            postgresql_where=text("done_at IS NULL AND cancelled_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[Id]
+    alert_id: Mapped[UUID] = mapped_column(ForeignKey("alert.id"))
+    run: Mapped[int]
+    """1, and one more each time the alert is open again."""
+    urgency: Mapped[Urgency]
+    number: Mapped[int]
+    """Its place among the steps of that urgency, from 0."""
+    tell: Mapped[str] = mapped_column(String(30))
+    channels: Mapped[list[str]] = mapped_column(JSON)
+    """Names, the preferred one first."""
+    quiet_hours: Mapped[str] = mapped_column(String(11), default="")
+    """"20:00-07:00" in the care team's time zone, or empty."""
+    repeat_minutes: Mapped[int | None]
+    due_at: Mapped[UtcTime]
+    times: Mapped[int] = mapped_column(default=0)
+    """How often it was carried out."""
+    done_at: Mapped[UtcTime | None]
+    """A step that repeats is never done."""
+    cancelled_at: Mapped[UtcTime | None]
+    """Somebody acknowledged or resolved the alert."""
+
+    alert: Mapped[Alert] = relationship()
+
+
+class Delivery(Model):
+    """One message owed to one person, or to one room of staff, by one channel.
+
+    Leased, sent, then marked delivered: a worker that dies in between may tell twice, and never not at all.
+    """
+
+    __tablename__ = "delivery"
+    __table_args__ = (
+        CheckConstraint("(kind = 'alert') = (step_id IS NOT NULL)", name="step_of_kind"),
+        Index(
+            "ix_delivery_waiting",
+            "next_try_at",
+            sqlite_where=text("delivered_at IS NULL AND given_up_at IS NULL AND cancelled_at IS NULL"),
+            postgresql_where=text("delivered_at IS NULL AND given_up_at IS NULL AND cancelled_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[Id]
+    key: Mapped[str] = mapped_column(String(36), unique=True)
+    """The same for each try: channels get it to drop doubles."""
+    kind: Mapped[MessageKind] = mapped_column(String(20))
+    alert_id: Mapped[UUID | None] = mapped_column(ForeignKey("alert.id"), index=True)
+    step_id: Mapped[UUID | None] = mapped_column(ForeignKey("owed_step.id"), index=True)
+    care_team_id: Mapped[UUID] = mapped_column(ForeignKey("care_team.id"), index=True)
+    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), index=True)
+    """None: a room or service of all staff."""
+    channel: Mapped[str] = mapped_column(String(20))
+    others: Mapped[list[str]] = mapped_column(JSON)
+    """The channels that are left to try when this one fails."""
+    urgency: Mapped[Urgency]
+    due_at: Mapped[UtcTime]
+    next_try_at: Mapped[UtcTime]
+    attempts: Mapped[int] = mapped_column(default=0)
+    lease_until: Mapped[UtcTime | None]
+    """Until then a worker is sending it."""
+    delivered_at: Mapped[UtcTime | None]
+    given_up_at: Mapped[UtcTime | None]
+    """The channel failed too often; a delivery by the next one took its place."""
+    cancelled_at: Mapped[UtcTime | None]
+
+    alert: Mapped[Alert | None] = relationship()
+    person: Mapped[Person | None] = relationship()
+
+
+class ChannelState(Model):
+    """How a channel has been doing, for all care teams together. Never an address, a password or an answer."""
+
+    __tablename__ = "channel_state"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    failures: Mapped[int] = mapped_column(default=0)
+    """Since the last success."""
+    failing_since: Mapped[UtcTime | None]
+    delivered_at: Mapped[UtcTime | None]
+    told_at: Mapped[UtcTime | None]
+    """When administrators were told of the present failures."""
 
 
 class AuditEntry(Model):

@@ -1,4 +1,4 @@
-"""Runs the web server and, beside it, the silence check."""
+"""Runs the web server and, beside it, the worker that tells people and looks for missed reports."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from triage import clock, create_app, logs
+from triage.alerts.channels import setup
 from triage.database import db, writing
 from triage.rules.loading import RuleFileErrors
 from triage.ruleset_editor import versions
 
-SILENCE_CHECK_SECONDS = 60
-SILENCE_CHECK_REST_SECONDS = 2
-"""Before a check that ended is begun anew: one that cannot begin at all must not keep a processor busy."""
+WORKER_REST_SECONDS = 2
+"""Before a worker that ended is begun anew: one that cannot begin at all must not keep a processor busy."""
 
 
 def main() -> None:
@@ -38,6 +38,7 @@ def main() -> None:
             f"not on {host}. Set TRIAGE_HOST=127.0.0.1, or use a database without demo people (TRIAGE_DATABASE_URL)."
         )
     _begin_rules(app)
+    _refuse_bad_channels(app)
     address = address_of(host, port)
     _refuse_taken(host, port, address)
     click.echo(f"Triage helper: http://{address}")
@@ -46,16 +47,16 @@ def main() -> None:
         for name, what in people:
             click.echo(f"  {name:<14} {what}")
     click.echo("Stop with Ctrl-C.")
-    check = _SilenceCheck()
+    worker = _Worker()
     try:
         _Server(app, {"bind": address, "workers": 2, "threads": 4, "worker_class": "gthread"}).run()
     finally:
-        check.stop()
+        worker.stop()
 
 
-class _SilenceCheck:
-    """The silence check, in a process of its own. Should that ever end, it is begun anew: the pages would go on, and
-    nobody would notice that nobody notices any more who fell silent."""
+class _Worker:
+    """`triage worker`, in a process of its own. Should that ever end, it is begun anew: the pages would go on, and
+    nobody would notice that nobody is told any more, and that nobody notices who fell silent."""
 
     def __init__(self) -> None:
         self._server = os.getpid()
@@ -73,13 +74,21 @@ class _SilenceCheck:
     def _keep_going(self) -> None:
         while True:
             self._process.wait()
-            if self._stopping.wait(SILENCE_CHECK_REST_SECONDS):
+            if self._stopping.wait(WORKER_REST_SECONDS):
                 return
-            logs.event("silence_check_begun_anew")
+            logs.event("worker_begun_anew")
             self._process = self._begin()
 
     def _begin(self) -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-m", "triage", "silence", "--every", str(SILENCE_CHECK_SECONDS)])
+        return subprocess.Popen([sys.executable, "-m", "triage", "worker"])
+
+
+def _refuse_bad_channels(app: Flask) -> None:
+    """Ends the command where a channel cannot be used as it is set: nobody would be told by it."""
+    try:
+        setup.channels(app.config)
+    except setup.BadChannel as bad:
+        raise click.ClickException(str(bad)) from None
 
 
 def _refuse_taken(host: str, port: int, address: str) -> None:

@@ -29,6 +29,7 @@ from whitenoise import WhiteNoise
 from triage import logs, paths
 from triage.accounts import access, sessions
 from triage.accounts import views as accounts
+from triage.alerts import views as alerts
 from triage.care_team import views as care_team
 from triage.care_team import work_views as alert_work
 from triage.database import db
@@ -41,7 +42,7 @@ from triage.rules.wording import number
 from triage.ruleset_editor import versions
 from triage.ruleset_editor import views as ruleset_editor
 
-ROOMS = (accounts, reports, telephone, care_team, alert_work, ruleset_editor)
+ROOMS = (accounts, reports, telephone, alerts, care_team, alert_work, ruleset_editor)
 LARGEST_FORM = 256 * 1024  # bytes; a report with the longest note is a tenth of it
 
 _POLICY = "Content-Security-Policy"
@@ -213,13 +214,13 @@ class Link:
 _NAVIGATION: Mapping[Role, tuple[tuple[str, str], ...]] = {
     Role.PATIENT: (("Report", "reports.home"), ("Earlier reports", "reports.earlier")),
     Role.CAREGIVER: (("Report", "reports.home"), ("Earlier reports", "reports.earlier")),
-    Role.NURSE: (("Queue", "care_team.queue"), ("Rules", "ruleset_editor.rules")),
+    Role.NURSE: (("Queue", "care_team.queue"), ("On call", "alerts.rota"), ("Rules", "ruleset_editor.rules")),
     Role.CLINICIAN: (
         ("Rules", "ruleset_editor.rules"),
         ("Change the rules", "ruleset_editor.draft"),
         ("Versions", "ruleset_editor.history"),
     ),
-    Role.ADMINISTRATOR: (("People", "accounts.people"),),
+    Role.ADMINISTRATOR: (("People", "accounts.people"), ("On call", "alerts.rota")),
 }
 
 

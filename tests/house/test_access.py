@@ -58,6 +58,13 @@ TABLE = {
     "telephone.ask": Row({NURSE}, of="patient"),
     "telephone.check": Row({NURSE}, of="patient"),
     "telephone.send": Row({NURSE}, of="patient"),
+    "alerts.rota": Row({NURSE, ADMINISTRATOR}),
+    "alerts.add_duty": Row({NURSE, ADMINISTRATOR}),
+    "alerts.swap_duty": Row({NURSE, ADMINISTRATOR}, of="duty"),
+    "alerts.remove_duty": Row({NURSE, ADMINISTRATOR}, of="duty"),
+    # Each their own; an administrator everybody's of the team (tests/alerts/test_rota.py).
+    "alerts.contact": Row({NURSE, ADMINISTRATOR}, of="staff"),
+    "alerts.test_alert": Row({NURSE, ADMINISTRATOR}),
     "care_team.queue": Row({NURSE}),
     "care_team.queue_rows": Row({NURSE}),
     "care_team.record": Row({NURSE}, of="patient"),
@@ -93,7 +100,7 @@ TABLE = {
 }
 
 
-ENDS_THE_VISIT = {"accounts.sign_out", "accounts.renew_access", "accounts.end_monitoring"}
+ENDS_THE_VISIT = {"alerts.remove_duty", "accounts.sign_out", "accounts.renew_access", "accounts.end_monitoring"}
 """Tried last: what comes after would meet a ward without accounts or courses."""
 
 
@@ -122,6 +129,8 @@ class Ward:
             "step": "danger",
             "person_id": self.people[CAREGIVER].id,
             "rule_id": make.ruleset.rules[0].id,
+            "duty_id": make.duty(self.people[NURSE]).id,
+            "staff_id": self.people[NURSE].id,
             "name": "crs.yaml",
             "number": 1,
             "proposal_id": make.proposal(make.clinician("A colleague", team=team)).id,

@@ -44,7 +44,7 @@ MAY: tuple[tuple[str, str], ...] = (
 )
 
 # A command starts itself: what `triage silence` and `triage rules replay` run needs an application around it.
-COMMANDS = {"alerts.silence": r"__init__", "ruleset_editor.commands": r"__init__"}
+COMMANDS = {"alerts.silence": r"__init__", "alerts.worker": r"__init__", "ruleset_editor.commands": r"__init__"}
 
 
 def _name(file: Path) -> str:

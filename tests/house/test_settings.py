@@ -84,6 +84,13 @@ def test_a_real_server_starts_with_those_four(data):
         ("TIME_ZONE", "../../etc/passwd", "Europe/London"),
         ("PATIENT_SESSION_DAYS", "-1", "whole number from 1 to 366"),
         ("STAFF_SESSION_MINUTES", "1.5", "whole number from 5 to 10080"),
+        ("CHANNEL_MAIL", "smtp.example.org", "Apprise URL"),
+        ("CHANNEL_MAIL", "mailto://smtp.example.org", "{to}"),
+        ("CHANNEL_SMS", "twilio://a:b@c/d", "{to}"),
+        ("CHANNEL_SLACK", "a b", "Apprise URL"),
+        ("CHANNEL_WEBHOOK", "ftp://example.org", "https://"),
+        ("CHANNEL_WEBHOOK_SECRET", "short", "at least 32 characters"),
+        ("PUBLIC_URL", "triage.example.org", "https://"),
     ],
 )
 def test_nonsense_stops_the_start_and_names_the_variable(name, text, says, data):
@@ -102,6 +109,22 @@ def test_a_misspelt_variable_is_not_ignored(data):
 
 def test_a_secret_that_is_refused_is_not_repeated(data):
     assert "hunter2" not in "\n".join(refused(data | {"TRIAGE_SECRET_KEY": "hunter2"}))
+
+
+def test_a_demonstration_links_to_its_own_address(data):
+    assert settings(data)["PUBLIC_URL"] == "http://127.0.0.1:8000/"
+    assert settings(data | {"TRIAGE_HOST": "::1", "TRIAGE_PORT": "8080"})["PUBLIC_URL"] == "http://[::1]:8080/"
+
+
+def test_a_real_server_that_tells_people_needs_the_address_they_are_sent_to(data):
+    assert settings(REAL | data)["PUBLIC_URL"] == ""
+    (problem,) = refused(REAL | data | {"TRIAGE_CHANNEL_SLACK": "slack://A/B/C"})
+    assert problem.startswith("TRIAGE_PUBLIC_URL must be set")
+
+
+def test_a_webhook_is_signed(data):
+    (problem,) = refused(data | {"TRIAGE_CHANNEL_WEBHOOK": "https://example.org/hook"})
+    assert problem == "TRIAGE_CHANNEL_WEBHOOK_SECRET must be set where TRIAGE_CHANNEL_WEBHOOK is"
 
 
 def test_every_setting_says_what_it_means():

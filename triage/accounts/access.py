@@ -18,7 +18,7 @@ from sqlalchemy import Select, false, select
 from sqlalchemy.orm import joinedload
 
 from triage.database import db
-from triage.models import Alert, CallBack, CareTeam, Patient, Person, ReportRecord, Role, RuleMute
+from triage.models import Alert, CallBack, CareTeam, Duty, Patient, Person, ReportRecord, Role, RuleMute
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -146,4 +146,18 @@ def mute_for(person: Person, mute_id: UUID) -> RuleMute:
     """That muted rule; 404 outside the person's reach."""
     reach = patients_of(person).with_only_columns(Patient.id)
     query = select(RuleMute).where(RuleMute.id == mute_id, RuleMute.patient_id.in_(reach))
+    return db.session.scalar(query) or abort(404)
+
+
+def duty_for(person: Person, duty_id: UUID) -> Duty:
+    """That duty of the person's own team, while it is on the rota; 404 else."""
+    query = select(Duty).where(Duty.id == duty_id, Duty.care_team_id == person.care_team_id, Duty.removed_at.is_(None))
+    return db.session.scalar(query.options(joinedload(Duty.person))) or abort(404)
+
+
+def staff_for(person: Person, staff_id: UUID) -> Person:
+    """That member of the staff, for themselves and for the administrators of their team; 404 for everybody else."""
+    query = select(Person).where(Person.id == staff_id, Person.care_team_id == person.care_team_id, Person.active)
+    if person.role != Role.ADMINISTRATOR:
+        query = query.where(Person.id == person.id)
     return db.session.scalar(query) or abort(404)

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from triage.accounts import audit, passwords
 from triage.database import writing
-from triage.models import AuditEntry, CareTeam, Course, DoseEvent, DoseKind, Patient, Person, Role
+from triage.models import AuditEntry, CareTeam, ChannelState, Course, DoseEvent, DoseKind, Patient, Person, Role
 
 DEMO_PASSWORD: Final = "synthetic-demo-only"  # noqa: S105 (published on purpose, refused outside a demonstration)
 MOST_FAILURES = 10
@@ -176,6 +176,12 @@ def end_monitoring(session: Session, course: Course, on: date, by: Person, at: d
     with writing(session):
         course.ended_on = on
         audit.record(session, "monitoring_ended", by=by, patient=course.patient, subject=str(course.id), at=at)
+
+
+def failing_channels(session: Session) -> list[str]:
+    """The channels that do not deliver at present, by name."""
+    failing = select(ChannelState.name).where(ChannelState.told_at.is_not(None)).order_by(ChannelState.name)
+    return list(session.scalars(failing))
 
 
 def open_course(patient: Patient) -> Course | None:

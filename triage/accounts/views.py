@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
@@ -19,6 +19,7 @@ from triage.accounts.access import patient_for, patients_of, person, public, rol
 from triage.accounts.forms import AccessForm, DoseForm, EndForm, EnrolForm, SignInForm
 from triage.database import db
 from triage.models import Course, Patient, Person, Role
+from triage.rules.ruleset import CHANNELS
 from triage.ruleset_editor import versions
 
 bp = Blueprint("accounts", __name__)
@@ -125,7 +126,14 @@ def people() -> ResponseReturnValue:
         .options(selectinload(Patient.courses).selectinload(Course.dose_events), selectinload(Patient.people))
     )
     patients = db.session.scalars(query).all()
-    return render_template("accounts/people.html", patients=patients, open_course=services.open_course, **_words())
+    return render_template(
+        "accounts/people.html",
+        patients=patients,
+        open_course=services.open_course,
+        failing=services.failing_channels(db.session),
+        told_at_all=any(current_app.config[f"CHANNEL_{name.upper()}"] for name in CHANNELS),
+        **_words(),
+    )
 
 
 @bp.route("/people/enrol", methods=["GET", "POST"])

@@ -25,7 +25,7 @@ from sqlalchemy import CursorResult, func, select, update
 from sqlalchemy.orm import Session
 
 from triage.accounts import audit
-from triage.alerts import mutes, response
+from triage.alerts import escalation, mutes, response
 from triage.database import writing
 from triage.models import (
     Alert,
@@ -116,6 +116,7 @@ def add_finding(
         )
         session.add(alert)
         session.flush()
+        escalation.begin(session, ruleset, alert, at)
         audit.record(session, "alert_opened", by=None, patient=patient, subject=str(alert.id), at=at)
     else:
         join(session, ruleset, alert, assessment.urgency, patient, at)
@@ -135,8 +136,8 @@ def add_finding(
 
 def join(session: Session, ruleset: Ruleset, alert: Alert, urgency: Urgency, patient: Patient, at: datetime) -> None:
     """Let findings of that urgency join an unresolved alert: it may rise and open again. Adds, never commits."""
-    raised = urgency > alert.urgency
-    if alert.status == AlertStatus.ACKNOWLEDGED:
+    raised, reopened = urgency > alert.urgency, alert.status == AlertStatus.ACKNOWLEDGED
+    if reopened:
         if not raised and urgency < Urgency.URGENT:
             return
         alert.status = AlertStatus.OPEN
@@ -150,6 +151,10 @@ def join(session: Session, ruleset: Ruleset, alert: Alert, urgency: Urgency, pat
     if raised:
         alert.urgency = urgency
         audit.record(session, "alert_raised", by=None, patient=patient, subject=str(alert.id), at=at)
+    if reopened:
+        escalation.begin(session, ruleset, alert, at)
+    elif raised:
+        escalation.rise(session, ruleset, alert, at)
 
 
 def unresolved(session: Session, patient_id: UUID) -> Alert | None:
@@ -182,6 +187,7 @@ def acknowledge(session: Session, alert: Alert, by: Person, at: datetime, *, see
                 "open_because": None,
             },
         )
+        escalation.stop(session, alert, at)
         audit.record(session, "alert_acknowledged", by=by, patient=alert.patient, subject=str(alert.id), at=at)
 
 
@@ -225,6 +231,7 @@ def resolve(
                 "note": note,
             },
         )
+        escalation.stop(session, alert, at)
         audit.record(session, "alert_resolved", by=by, patient=alert.patient, subject=str(alert.id), at=at)
         if useful is not None:
             add_opinion(session, alert, by, useful, why, at)

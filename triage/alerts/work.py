@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from triage import logs
 from triage.accounts import audit
-from triage.alerts import mutes, response, services
+from triage.alerts import escalation, mutes, response, services
 from triage.alerts.services import LEAST_NOTE, NoteMissing
 from triage.database import writing
 from triage.models import (
@@ -121,7 +121,7 @@ def give_back(session: Session, alert: Alert, by: Person, at: datetime) -> None:
             return
         if alert.taken_by_id != by.id:
             raise _taken(alert)
-        _open_again(alert, OpenBecause.GIVEN_BACK)
+        _open_again(session, versions.active(), alert, OpenBecause.GIVEN_BACK, at)
         audit.record(session, "alert_given_back", by=by, patient=alert.patient, subject=str(alert.id), at=at)
 
 
@@ -131,10 +131,11 @@ def _taken(alert: Alert) -> Taken:
     return Taken(alert.taken_by.name, alert.taken_at)
 
 
-def _open_again(alert: Alert, because: OpenBecause) -> None:
-    """`waiting_since` and `answer_by` stay: as regards its limit it has waited all the time."""
+def _open_again(session: Session, ruleset: Ruleset, alert: Alert, because: OpenBecause, at: datetime) -> None:
+    """`waiting_since` and `answer_by` stay: as regards its limit it has waited all the time. People are told anew."""
     alert.status, alert.open_because = AlertStatus.OPEN, because
     alert.acknowledged_at = alert.acknowledged_by_id = alert.taken_at = alert.taken_by_id = None
+    escalation.resume(session, ruleset, alert, at)
 
 
 def write_down(
@@ -261,7 +262,7 @@ def _take_resolution_back(session: Session, ruleset: Ruleset, alert: Alert, at: 
             written_by_id=alert.resolved_by_id,
         )
     )
-    _open_again(alert, OpenBecause.REOPENED)
+    _open_again(session, ruleset, alert, OpenBecause.REOPENED, at)
     alert.waiting_since, alert.answer_by = at, response.answer_by(ruleset, alert.urgency, at)
     alert.resolved_at = alert.resolved_by_id = alert.disposition = None
     alert.note = ""
@@ -297,15 +298,15 @@ def expire_acknowledgements(session: Session, at: datetime) -> int:
 
 
 def _expire(session: Session, alert_id: UUID, at: datetime) -> int:
-    within = versions.active().response.outcome_within
+    ruleset = versions.active()
     try:
         with writing(session):
             alert = session.get_one(Alert, alert_id)
             services.lock(session, alert)
-            limit = within.get(alert.urgency)
+            limit = ruleset.response.outcome_within.get(alert.urgency)
             if limit is None or not _is_over(alert, limit, at):
                 return 0
-            _open_again(alert, OpenBecause.EXPIRED)
+            _open_again(session, ruleset, alert, OpenBecause.EXPIRED, at)
             subject = str(alert.id)
             audit.record(
                 session, "alert_acknowledgement_expired", by=None, patient=alert.patient, subject=subject, at=at

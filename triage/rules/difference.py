@@ -13,7 +13,7 @@ from triage.rules.wording import example_sentence, rule_sentences
 OTHER_PARTS = {
     "catalogue": "the catalogue of symptoms and therapies",
     "sources": "the documents that rules cite",
-    "response": "how soon alerts must be answered, and when to report next",
+    "response": "how soon alerts must be answered, who is told, and when to report next",
 }
 
 

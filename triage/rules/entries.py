@@ -102,11 +102,26 @@ class OutcomeForm(Form):
     urgent: str
 
 
+class StepForm(Form):
+    after: str
+    tell: Literal["on_call", "nurses", "administrators", "everybody", "patient", "caregivers"]
+    by: list[Literal["sms", "mail", "teams", "slack", "pagerduty", "webhook"]]
+    quiet_hours: str | None = None
+    repeat_every: str | None = None
+
+
+class EscalationForm(Form):
+    emergency: list[StepForm]
+    urgent: list[StepForm]
+    soon: list[StepForm] = []
+
+
 class ResponseForm(Form):
     acknowledge_within: ByUrgencyForm
     outcome_within: OutcomeForm | None = None
     next_report: NextReportForm
     silence: SilenceForm
+    escalation: EscalationForm | None = None
 
 
 class AppliesForm(Form):

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -36,12 +37,14 @@ from triage.rules.conditions import ANY_SYMPTOM, Together, way_to_leaves
 from triage.rules.entries import (
     AppliesForm,
     CatalogueForm,
+    EscalationForm,
     Form,
     FormT,
     GroupForm,
     ResponseForm,
     RuleForm,
     SourceForm,
+    StepForm,
     SymptomForm,
     TherapyForm,
     words_at,
@@ -50,6 +53,8 @@ from triage.rules.report import BadReport, from_data, nearest
 from triage.rules.ruleset import (
     JUDGMENT,
     OUTCOME_WITHIN,
+    PERSONAL_CHANNELS,
+    STAFF_TOLD,
     AppliesTo,
     Case,
     Citation,
@@ -59,11 +64,12 @@ from triage.rules.ruleset import (
     Rule,
     Ruleset,
     Source,
+    Step,
 )
 from triage.rules.tree import MOST_CHARACTERS, Loc, Tree, read_tree
 from triage.rules.urgency import URGENCY_CODES, Urgency
 from triage.rules.wording import PLACEHOLDERS
-from triage.rules.written import ConditionReader, read_span, read_window
+from triage.rules.written import AT_ONCE, ConditionReader, read_quiet_hours, read_span, read_window
 
 CATALOGUE, SOURCES, RESPONSE = "catalogue.yaml", "sources.yaml", "response.yaml"
 
@@ -448,11 +454,13 @@ class _Loader:
             for urgency in Urgency
         }
         grace = self._span(file, ("silence", "grace"), form.silence.grace)
+        escalation = self._escalation(file, form.escalation) if form.escalation else {}
         return Response(
             acknowledge_within=spans,
             next_report=MappingProxyType(told),
             silence_grace=grace or timedelta(),
             outcome_within=outcomes or OUTCOME_WITHIN,
+            escalation=MappingProxyType(escalation),
         )
 
     def _spans(self, file: Tree, key: str, written: Mapping[str, str]) -> Mapping[Urgency, timedelta]:
@@ -466,6 +474,81 @@ class _Loader:
                 self.note(file, (key, code), "what is more urgent must not be allowed to wait longer")
             spans[Urgency.from_code(code)] = span
         return MappingProxyType(spans)
+
+    def _escalation(self, file: Tree, form: EscalationForm) -> dict[Urgency, tuple[Step, ...]]:
+        """The steps of each urgency. What is more urgent is never told later, nor less often."""
+        found: dict[Urgency, tuple[Step, ...]] = {}
+        for urgency in (Urgency.EMERGENCY, Urgency.URGENT, Urgency.SOON):
+            loc: Loc = ("escalation", urgency.code)
+            steps = [
+                self._step(file, (*loc, number), step, urgency)
+                for number, step in enumerate(getattr(form, urgency.code))
+            ]
+            if urgency >= Urgency.URGENT:
+                self._must_reach_somebody(file, loc, steps)
+            for number, (before, step) in enumerate(pairwise(steps)):
+                if step.after < before.after:
+                    self.note(file, (*loc, number + 1, "after"), "must not be earlier than the step before it")
+                if before.repeat_every:
+                    at = (*loc, number, "repeat_every")
+                    self.note(file, at, "only the last step repeats: those after it would drown", key=True)
+            higher = found.get(Urgency.EMERGENCY)
+            if urgency is Urgency.URGENT and steps and higher:
+                self._not_sooner(file, loc, steps[-1], len(steps) - 1, higher[-1])
+            if steps:
+                found[urgency] = tuple(steps)
+        return found
+
+    def _step(self, file: Tree, loc: Loc, form: StepForm, urgency: Urgency) -> Step:
+        after = timedelta()
+        if form.after != AT_ONCE:
+            span = read_span(form.after)
+            if span is None:
+                self.note(file, (*loc, "after"), f"“{form.after}” is no span of time; write “{AT_ONCE}” or “5 min”")
+            after = span or after
+        if not form.by:
+            self.note(file, (*loc, "by"), "name at least one channel, for example [sms, mail]")
+        for number, channel in enumerate(form.by):
+            if channel in form.by[:number]:
+                self.note(file, (*loc, "by", number), f"“{channel}” stands twice")
+            if form.tell not in STAFF_TOLD and channel not in PERSONAL_CHANNELS:
+                self.note(
+                    file, (*loc, "by", number), f"“{channel}” does not reach one person: a room of staff reads it"
+                )
+        quiet = None
+        if form.quiet_hours is not None:
+            quiet = read_quiet_hours(form.quiet_hours)
+            if urgency >= Urgency.URGENT:
+                at = (*loc, "quiet_hours")
+                self.note(file, at, f"there are no quiet hours for what is {urgency.code}", key=True)
+            elif quiet is None:
+                at = (*loc, "quiet_hours")
+                self.note(file, at, f"“{form.quiet_hours}” is no part of a day; write for example “22:00-07:00”")
+        repeat = None
+        if form.repeat_every is not None:
+            # In place of what cannot be read stands a day: one slip is told once.
+            repeat = self._span(file, (*loc, "repeat_every"), form.repeat_every) or timedelta(days=1)
+        return Step(after, form.tell, tuple(form.by), quiet, repeat)
+
+    def _must_reach_somebody(self, file: Tree, loc: Loc, steps: list[Step]) -> None:
+        """Staff at once, and staff again and again in the end."""
+        if not steps:
+            self.note(file, loc, "needs at least one step", key=True)
+            return
+        if steps[0].after:
+            self.note(file, (*loc, 0, "after"), f"the first step comes “{AT_ONCE}”")
+        for number in {0, len(steps) - 1}:
+            if steps[number].tell not in STAFF_TOLD:
+                self.note(file, (*loc, number, "tell"), "the first and the last step tell staff")
+        if steps[-1].repeat_every is None:
+            at = (*loc, len(steps) - 1)
+            self.note(file, at, "the last step needs “repeat_every: 10 min”: it goes on until somebody answers")
+
+    def _not_sooner(self, file: Tree, loc: Loc, last: Step, number: int, of_emergency: Step) -> None:
+        if last.after < of_emergency.after:
+            self.note(file, (*loc, number, "after"), "must not be earlier than the last step of an emergency")
+        if last.repeat_every and of_emergency.repeat_every and last.repeat_every < of_emergency.repeat_every:
+            self.note(file, (*loc, number, "repeat_every"), "must not repeat more often than an emergency does")
 
     def _span(self, file: Tree, loc: Loc, text: str) -> timedelta | None:
         span = read_span(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -113,6 +113,41 @@ OUTCOME_WITHIN: Mapping[Urgency, timedelta] = MappingProxyType(
 )
 """What counts where response.yaml says nothing, as in rulesets that were stored before it could."""
 
+TOLD = ("on_call", "nurses", "administrators", "everybody", "patient", "caregivers")
+"""Whom a step of an escalation may tell. `everybody` is all staff of the care team."""
+STAFF_TOLD = TOLD[:4]
+CHANNELS = ("sms", "mail", "teams", "slack", "pagerduty", "webhook")
+"""By what a step may tell them."""
+PERSONAL_CHANNELS = CHANNELS[:2]
+"""These reach one person; the others a room or a service of all staff."""
+
+
+@dataclass(frozen=True)
+class QuietHours:
+    """A part of the day, in the care team's time zone, in which nobody is woken for this. It may pass midnight."""
+
+    begins: time
+    ends: time
+
+    def contains(self, moment: time) -> bool:
+        if self.begins <= self.ends:
+            return self.begins <= moment < self.ends
+        return moment >= self.begins or moment < self.ends
+
+
+@dataclass(frozen=True)
+class Step:
+    """Who is told, and by what, once an alert has waited so long without being acknowledged."""
+
+    after: timedelta
+    tell: str
+    """One of TOLD."""
+    by: tuple[str, ...]
+    """Of CHANNELS, the preferred one first; the next is taken where one fails or does not reach somebody."""
+    quiet_hours: QuietHours | None = None
+    repeat_every: timedelta | None = None
+    """The last resort: the step comes again and again until somebody acknowledges."""
+
 
 @dataclass(frozen=True)
 class Response:
@@ -123,6 +158,8 @@ class Response:
     silence_grace: timedelta
     outcome_within: Mapping[Urgency, timedelta] = field(default_factory=lambda: OUTCOME_WITHIN)
     """How long after an acknowledgement something must be written. What is not urgent has no such limit."""
+    escalation: Mapping[Urgency, tuple[Step, ...]] = field(default_factory=dict)
+    """Who is told, step by step. Empty in rulesets from before there was such a section."""
 
 
 @dataclass(frozen=True)

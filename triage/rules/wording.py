@@ -34,7 +34,7 @@ from triage.rules.conditions import (
     Worse,
 )
 from triage.rules.report import celsius_to_fahrenheit
-from triage.rules.ruleset import JUDGMENT, AppliesTo, Citation, Rule, Ruleset
+from triage.rules.ruleset import JUDGMENT, AppliesTo, Citation, Response, Rule, Ruleset, Step
 from triage.rules.urgency import Urgency
 
 PLACEHOLDERS = ("emergency_number", "care_team_phone")
@@ -167,6 +167,36 @@ def rule_sentences(rule: Rule, ruleset: Ruleset) -> list[str]:
     if rule.reasoning:
         lines.append(f"Reasoning: {rule.reasoning}")
     return lines
+
+
+_TOLD = {
+    "on_call": "whoever is on call (everybody of the team while the rota is empty)",
+    "nurses": "the nurses of the team",
+    "administrators": "the administrators of the team",
+    "everybody": "all staff of the team",
+    "patient": "the patient",
+    "caregivers": "the caregivers",
+}
+_CHANNEL = {"sms": "SMS", "mail": "mail", "teams": "Teams", "slack": "Slack", "pagerduty": "PagerDuty"}
+
+
+def escalation_sentences(response: Response) -> dict[Urgency, list[str]]:
+    """Who is told while nobody acknowledges an alert, step by step, the most urgent first."""
+    return {
+        urgency: [step_sentence(step) for step in response.escalation[urgency]]
+        for urgency in sorted(response.escalation, reverse=True)
+    }
+
+
+def step_sentence(step: Step) -> str:
+    """One step in plain words: "After 5 minutes: the nurses of the team, by SMS, else by mail"."""
+    when = f"After {span_words(step.after)}" if step.after else "At once"
+    text = f"{when}: {_TOLD[step.tell]}, by " + ", else by ".join(_CHANNEL.get(name, name) for name in step.by)
+    if step.quiet_hours:
+        text += f"; from {step.quiet_hours.begins:%H:%M} to {step.quiet_hours.ends:%H:%M} it waits"
+    if step.repeat_every:
+        text += f"; again every {span_words(step.repeat_every)} until somebody acknowledges"
+    return text
 
 
 def example_sentence(data: Mapping[str, Anything], catalogue: Catalogue) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import time, timedelta
 from decimal import Decimal
 from typing import Any as Anything
 from typing import Protocol
@@ -12,6 +12,7 @@ from typing import Protocol
 from triage.rules import conditions as c
 from triage.rules.catalogue import MEASURED, SEVERITY_CODES, Catalogue, Scale, Severity, Window
 from triage.rules.report import MEASURED_RANGE, TEMPERATURE_RANGE_C, UNKNOWN, fahrenheit_to_celsius, nearest
+from triage.rules.ruleset import QuietHours
 from triage.rules.tree import Loc
 from triage.rules.urgency import URGENCY_CODES, Urgency
 
@@ -38,6 +39,23 @@ def read_span(text: object) -> timedelta | None:
         return None
     unit = {"min": "minutes", "h": "hours", "d": "days"}[match[2]]
     return timedelta(**{unit: int(match[1])})
+
+
+AT_ONCE = "at_once"
+"""In place of a span: without waiting."""
+
+
+def read_quiet_hours(text: object) -> QuietHours | None:
+    """ "22:00-07:00" as a part of the day; None when it is none, or without length."""
+    match = (
+        re.fullmatch(r"([01]\d|2[0-3]):([0-5]\d)\s*-\s*([01]\d|2[0-3]):([0-5]\d)", text)
+        if isinstance(text, str)
+        else None
+    )
+    if not match:
+        return None
+    begins, ends = time(int(match[1]), int(match[2])), time(int(match[3]), int(match[4]))
+    return None if begins == ends else QuietHours(begins, ends)
 
 
 def read_window(text: object) -> Window | None:

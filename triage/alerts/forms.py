@@ -1,0 +1,104 @@
+"""The rota, and where staff are reached."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask_wtf import FlaskForm
+from wtforms import Field, ValidationError
+from wtforms.validators import Length
+
+from triage.fields import DateParts, Select, Text
+from triage.models import Person
+
+LONGEST_DUTY = timedelta(days=31)
+
+
+def _time(text: str) -> time | None:
+    """ "8", "8:30" or "08.30" as a time of day; None when it is none."""
+    hour, _, minute = text.strip().replace(".", ":").partition(":")
+    if not (hour.isascii() and hour.isdigit() and (minute or "0").isascii() and (minute or "0").isdigit()):
+        return None
+    try:
+        return time(int(hour), int(minute or "0"))
+    except ValueError:
+        return None
+
+
+class SwapForm(FlaskForm):
+    """Who takes over."""
+
+    person = Select("Who is on call", choices=[])
+
+    def offer(self, people: Sequence[Person]) -> None:
+        self.people = {str(person.id): person for person in people}
+        self.person.choices = {"": "Choose a nurse"} | {key: one.name for key, one in self.people.items()}
+
+    def validate_person(self, field: Field) -> None:
+        if field.data not in self.people:
+            raise ValidationError("Choose who is on call")
+
+    def chosen(self) -> Person:
+        """Who was chosen; only after validation."""
+        return self.people[str(self.person.data)]
+
+
+class DutyForm(SwapForm):
+    """A duty, in the care team's time zone."""
+
+    begins_on = DateParts("First day")
+    begins_at = Text("From", description="A time of day, for example 08:00", width=5)
+    ends_on = DateParts("Last day")
+    ends_at = Text("Until", description="A time of day, for example 08:00", width=5)
+
+    def __init__(self, zone: ZoneInfo, now: datetime, **kwargs: Any) -> None:
+        self.zone, self.now = zone, now
+        super().__init__(**kwargs)
+
+    def validate_begins_at(self, field: Field) -> None:
+        if _time(field.data or "") is None:
+            raise ValidationError("Enter when it begins as a time of day, for example 08:00")
+
+    def validate_ends_at(self, field: Field) -> None:
+        if _time(field.data or "") is None:
+            raise ValidationError("Enter when it ends as a time of day, for example 08:00")
+        if not (self.begins_on.data and self.ends_on.data and _time(self.begins_at.data or "")):
+            return  # said there
+        if self.ends() <= self.begins():
+            raise ValidationError("The end must come after the beginning")
+        if self.ends() <= self.now:
+            raise ValidationError("The end must lie in the future")
+        if self.ends() - self.begins() > LONGEST_DUTY:
+            raise ValidationError(f"Nobody is on call for more than {LONGEST_DUTY.days} days on end: check the days")
+
+    def begins(self) -> datetime:
+        """When it begins; only after validation."""
+        return self._moment(self.begins_on.data, self.begins_at.data)
+
+    def ends(self) -> datetime:
+        """When it ends; only after validation."""
+        return self._moment(self.ends_on.data, self.ends_at.data)
+
+    def _moment(self, day: date, text: str | None) -> datetime:
+        return datetime.combine(day, _time(text or "") or time(), self.zone)
+
+
+class ContactForm(FlaskForm):
+    """Where somebody of the staff is reached."""
+
+    mail = Text("Mail address", [Length(max=254, message="Shorten the mail address")], plain=True, inputmode="email")
+    phone = Text("Mobile telephone", [Length(max=40, message="Shorten the telephone number")], inputmode="tel")
+
+    def validate_mail(self, field: Field) -> None:
+        mail = (field.data or "").strip()
+        name, at, host = mail.rpartition("@")
+        if mail and not (name and at and "." in host and mail.isprintable() and not set(mail) & set(" ,;<>\"'{}")):
+            raise ValidationError("Enter one mail address, for example name@example.org")
+
+    def validate_phone(self, field: Field) -> None:
+        phone = (field.data or "").strip()
+        if phone and not (set(phone) <= set("+0123456789 ()-./") and 6 <= sum(map(str.isdigit, phone)) <= 15):
+            raise ValidationError("Enter one telephone number, for example +44 1632 960 123")
