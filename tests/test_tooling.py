@@ -33,14 +33,19 @@ def test_a_lock_file_names_versions_and_hashes_and_no_place(lock: Path) -> None:
 def test_what_pyproject_pins_is_what_the_lock_files_install() -> None:
     project = tomllib.loads((TOP / "pyproject.toml").read_text())
     run = project["project"]["dependencies"]
-    extras = [each for extra in project["project"]["optional-dependencies"].values() for each in extra]
-    develop = pins(TOP / "requirements-dev.lock")
+    extras = project["project"]["optional-dependencies"]
+    develop, spark = pins(TOP / "requirements-dev.lock"), pins(TOP / "requirements-spark.lock")
+    locked = [(each, develop) for each in run + extras["postgres"] + project["dependency-groups"]["dev"]]
+    locked += [(each, spark) for each in extras["spark"]]
 
-    for requirement in run + extras + project["dependency-groups"]["dev"]:
+    assert extras.keys() == {"postgres", "spark"}, "say here which lock file holds the new extra"
+    for requirement, lock in locked:
         name, _, version = re.sub(r"\[.*?]", "", requirement).partition("==")
         name = re.split(r"[><=]", name)[0]
-        assert name in develop, f"{name} is not in requirements-dev.lock: run `make lock`"
-        assert not version or develop[name] == version, f"{requirement}: run `make lock`"
+        assert name in lock, f"{name} is not in the lock file: run `make lock`"
+        assert not version or lock[name] == version, f"{requirement}: run `make lock`"
+    both = develop.keys() & spark.keys()
+    assert {name: develop[name] for name in both} == {name: spark[name] for name in both}, "run `make lock`"
     assert pins(TOP / "requirements.lock").items() <= develop.items(), "tests must run what the ward runs: `make lock`"
 
 

@@ -257,7 +257,7 @@ def _silent(day: int) -> DayReport | None:
 
 def _donor(day: int) -> DayReport:
     if day < 24:
-        return {"temperature_c": 37.8, "fever_reducer_taken": True} if day == 20 else {"temperature_c": 36.6}
+        return {"temperature_c": 37.8 if day == 20 else 36.6, "fever_reducer_taken": day == 16}
     if day < 27:
         return {"temperature_c": 36.8, "symptoms": {"skin_rash": "mild", "itching": "mild"}}
     return {"temperature_c": 36.7, "symptoms": {"dry_mouth": "mild"}}

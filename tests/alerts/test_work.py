@@ -97,9 +97,9 @@ def test_of_two_who_take_it_over_at_once_one_does_and_the_other_is_told(make, ap
 def test_given_back_it_is_open_again_and_has_waited_all_the_time(make, taken, alice, bob, session):
     before = (taken.waiting_since, taken.answer_by, taken.opened_at)
     with pytest.raises(work.Taken):
-        work.give_back(session, taken, bob, make.now())
-    work.give_back(session, taken, alice, make.now())
-    work.give_back(session, taken, alice, make.now())
+        work.give_back(session, make.ruleset, taken, bob, make.now())
+    work.give_back(session, make.ruleset, taken, alice, make.now())
+    work.give_back(session, make.ruleset, taken, alice, make.now())
 
     alert = only(session)
     assert (alert.status, alert.open_because) == (AlertStatus.OPEN, OpenBecause.GIVEN_BACK)
@@ -109,14 +109,15 @@ def test_given_back_it_is_open_again_and_has_waited_all_the_time(make, taken, al
 
 
 def test_an_open_or_resolved_alert_is_not_taken_over(make, taken, alice, bob, session):
-    work.give_back(session, taken, alice, make.now())
+    work.give_back(session, make.ruleset, taken, alice, make.now())
     with pytest.raises(work.NotAcknowledged):
         work.take_over(session, taken, bob, make.now(), instead_of=None)
     services.acknowledge(session, taken, alice, make.now())
     services.resolve(session, taken, alice, Disposition.ADMITTED, NOTE, make.now())
-    for act in (work.give_back, lambda *what: work.take_over(*what, instead_of=alice.id)):
-        with pytest.raises(services.AlreadyDone):
-            act(session, taken, bob, make.now())
+    with pytest.raises(services.AlreadyDone):
+        work.give_back(session, make.ruleset, taken, bob, make.now())
+    with pytest.raises(services.AlreadyDone):
+        work.take_over(session, taken, bob, make.now(), instead_of=alice.id)
 
 
 # --- notes and calls
@@ -258,7 +259,7 @@ def test_what_was_written_down_by_anybody_keeps_it(outcome, make, anna, alice, b
 
 def test_what_was_written_before_the_acknowledgement_is_no_outcome_of_it(make, taken, alice, app, session):
     work.write_down(session, taken, alice, make.now(), text=NOTE)
-    work.give_back(session, taken, alice, make.now())
+    work.give_back(session, make.ruleset, taken, alice, make.now())
     at = make.now()
     services.acknowledge(session, taken, alice, at)
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -20,7 +20,7 @@ from triage.alerts.channels import setup
 from triage.alerts.channels.message import Undelivered
 from triage.alerts.channels.webhook import signature
 from triage.database import db, writing
-from triage.models import Alert, ChannelState, Delivery, MessageKind, Person
+from triage.models import Alert, AlertStatus, ChannelState, Delivery, MessageKind, Person
 from triage.rules.urgency import Urgency
 
 SECRET = "a secret that the tests and the sink share"
@@ -288,6 +288,35 @@ def test_a_patient_is_reminded_and_hears_nothing_of_alerts(make, anna, session, 
     ]
 
 
+def of_a_worker(database_url, tmp_path, hook):
+    """The environment of a worker that tells a webhook."""
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")},
+        "TRIAGE_DATABASE_URL": database_url,
+        "TRIAGE_DATA": str(tmp_path),
+        "TRIAGE_CHANNEL_WEBHOOK": hook.url,
+        "TRIAGE_CHANNEL_WEBHOOK_SECRET": SECRET,
+    }
+
+
+def test_an_acknowledgement_after_which_nothing_is_written_ends_and_people_are_told_again(
+    make, anna, alice, session, database_url, tmp_path, hook
+):
+    at = datetime.now(UTC) - minutes(70)
+    alert = make.alert(anna, Urgency.URGENT, at=at)
+    services.acknowledge(session, alert, alice, at)
+    for _ in range(2):  # the worker tells before it looks
+        subprocess.run(
+            [sys.executable, "-m", "triage", "worker", "--once"],
+            env=of_a_worker(database_url, tmp_path, hook),
+            check=True,
+            capture_output=True,
+        )
+    session.rollback()
+    assert session.get_one(Alert, alert.id).status == AlertStatus.OPEN
+    assert len(hook.got) == 1
+
+
 KILLED = """
 import os, signal, sys
 from triage.alerts import worker
@@ -305,15 +334,9 @@ def test_a_worker_killed_between_lease_sending_and_mark_loses_nothing(
     step, arrives, make, anna, session, database_url, tmp_path, hook
 ):
     """SIGKILL, as a machine that loses its power; the next worker sends once the lease has run out."""
-    at = make.now()
+    at = datetime.now(UTC)  # a worker has a process and a clock of its own
     make.alert(anna, Urgency.URGENT, at=at)
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")},
-        "TRIAGE_DATABASE_URL": database_url,
-        "TRIAGE_DATA": str(tmp_path),
-        "TRIAGE_CHANNEL_WEBHOOK": hook.url,
-        "TRIAGE_CHANNEL_WEBHOOK_SECRET": SECRET,
-    }
+    environment = of_a_worker(database_url, tmp_path, hook)
     died = subprocess.run([sys.executable, "-c", KILLED, step], env=environment, cwd=Path(__file__).parents[2])
     assert died.returncode == -signal.SIGKILL
     (delivery,) = deliveries(session)

@@ -102,7 +102,7 @@ def test_work_on_an_alert_is_news(hold_clock, session, make, anna, pages, alice,
     call_back = make.call_back(alert, bob)
     tags.append(tag_of(rows(visitor, tags[-1])))
     news(work.end_call_back, call_back, bob, CallBackEnd.DONE, hold_clock)
-    news(work.give_back, alert, bob, hold_clock)
+    news(work.give_back, make.ruleset, alert, bob, hold_clock)
     assert len(set(tags)) == len(tags) == 6
 
 

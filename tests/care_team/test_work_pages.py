@@ -91,7 +91,7 @@ def test_who_gives_back_what_somebody_took_over_is_told(anna, taken, pages, alic
 
 def test_taking_over_what_is_open_or_resolved_changes_nothing(make, anna, taken, pages, alice, bob, session):
     printed = record(pages, bob, anna)
-    work.give_back(session, taken, alice, make.now())
+    work.give_back(session, make.ruleset, taken, alice, make.now())
     assert printed.press("Take over from Alice").shows("Not taken over: the alert is open")
     services.acknowledge(session, taken, alice, make.now())
     services.resolve(session, taken, alice, Disposition.ADMITTED, NOTE, make.now())

@@ -7,6 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
+from tests.browsing import follow
 from tests.journeys.test_road import checked, report_fever, sign_in
 from triage.rules.urgency import Urgency
 
@@ -30,8 +31,7 @@ def test_a_report_reaches_every_open_dashboard_within_three_seconds(make, anna, 
     checked(desks[0])
 
     # What one nurse does, the other sees.
-    with desks[0].expect_navigation():
-        desks[0].get_by_role("button", name="Acknowledge the alert of Anna").click()
+    follow(desks[0].get_by_role("button", name="Acknowledge the alert of Anna"))
     row = desks[1].locator(".app-queue__row", has_text="Anna")
     expect(row).to_contain_text("Acknowledged by Alice", timeout=THREE_SECONDS)
 
@@ -106,8 +106,7 @@ def test_a_sign_in_that_ended_is_said(make, anna, alice, browse):
     desk.context.clear_cookies()
     expect(desk.locator("#queue-state")).to_contain_text("You are signed out. What is shown is as of")
     checked(desk)
-    with desk.expect_navigation():
-        desk.get_by_role("link", name="Sign in again").click()
+    follow(desk.get_by_role("link", name="Sign in again"))
     expect(desk.get_by_label("Your passphrase")).to_be_visible()
 
 
@@ -125,8 +124,7 @@ def test_a_name_is_found_on_the_page_and_urgent_alerts_stay(device, make, alice,
     checked(page)
     page.get_by_text("Filter", exact=True).first.click()
     page.get_by_label("Acknowledged", exact=True).select_option("Taken by me")
-    with page.expect_navigation():
-        page.get_by_role("button", name="Filter").click()
+    follow(page.get_by_role("button", name="Filter"))
     expect(page.locator(NAMES)).to_have_text(["Anna"])
     expect(page.get_by_text("1 urgent alert is outside this filter")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

@@ -16,7 +16,7 @@ from triage.rules.loading import from_document, load, load_texts
 from triage.rules.ruleset import QuietHours, Step
 from triage.rules.urgency import Urgency
 
-BEFORE_THE_SECTION = "sha256:9dbc02df8bda91f1039f8a62fc3f45f09412116728247b15f9fa6cc1e3fa25f7"
+BEFORE_THE_SECTION = "sha256:7eae1a772f51ea7628ad34e82fd3ab08a8f4fe138656a64922dd8ee80708bfce"
 """Of the small files of these tests, told by the program before there was an `escalation`."""
 
 ESCALATION = """\
@@ -62,7 +62,7 @@ def test_a_ruleset_stored_before_there_were_steps_loads_with_the_hash_it_had():
         ("by: [mail]}", "by: [‸mial]}", ['unknown word "mial" — did you mean "mail"?; one of sms, mail, teams, slack, pagerduty, webhook']),
         ("by: [mail]}", "by: [mail, ‸mail]}", ["“mail” stands twice"]),
         ("by: [mail]}", "‸by: []}", ["name at least one channel, for example [sms, mail]"]),
-        ("{after: at_once, tell: on_call", "{‸aftr: at_once, tell: on_call", ["6:7: “after” is missing", 'unknown word “aftr” — did you mean "after"?']),
+        ("{after: at_once, tell: on_call", "{‸aftr: at_once, tell: on_call", ["7:7: “after” is missing", 'unknown word “aftr” — did you mean "after"?']),
         ("after: 12 h", "after: ‸soon", ["“soon” is no span of time; write “at_once” or “5 min”"]),
         ("after: 30 min", "after: ‸9 min", ["must not be earlier than the last step of an emergency"]),
         ("repeat_every: 10 min", "repeat_every: ‸4 min", ["must not repeat more often than an emergency does"]),
@@ -70,11 +70,11 @@ def test_a_ruleset_stored_before_there_were_steps_loads_with_the_hash_it_had():
         ("{after: at_once, tell: nurses", "{after: ‸2 min, tell: nurses", ["the first step comes “at_once”"]),
         ("20:00-07:00", "‸20-7", ["“20-7” is no part of a day; write for example “22:00-07:00”"]),
         ("by: [sms], repeat", "by: [sms], ‸quiet_hours: 20:00-07:00, repeat", ["there are no quiet hours for what is urgent"]),
-        (", repeat_every: 10 min", "", ["10:7: the last step needs “repeat_every: 10 min”: it goes on until somebody answers"]),
+        (", repeat_every: 10 min", "", ["11:7: the last step needs “repeat_every: 10 min”: it goes on until somebody answers"]),
         ("tell: everybody, by: [sms],", "tell: ‸patient, by: [sms],", ["the first and the last step tell staff"]),
         ("tell: nurses, by: [mail], quiet", "tell: patient, by: [‸slack], quiet", ["“slack” does not reach one person: a room of staff reads it"]),
         ("  soon:\n", "  ‸son:\n", ['unknown word “son” — did you mean "soon"?']),
-        ("  soon:\n", "    - {after: ‸20 min, tell: nurses, by: [mail], repeat_every: 10 min}\n  soon:\n", ["10:51: only the last step repeats: those after it would drown", "must not be earlier than the step before it"]),
+        ("  soon:\n", "    - {after: ‸20 min, tell: nurses, by: [mail], repeat_every: 10 min}\n  soon:\n", ["11:51: only the last step repeats: those after it would drown", "must not be earlier than the step before it"]),
     ],
 )  # fmt: skip
 def test_a_slip_is_told_with_its_place_and_the_nearest_word(old, new, expected):

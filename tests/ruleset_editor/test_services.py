@@ -279,10 +279,12 @@ def test_every_process_changes_over_with_the_same_commit(ward, session, dora, fr
     assert active(session).hash == proposal.ruleset_hash != seen
 
 
-def test_replay_counts_reports_since_a_day_but_looks_back_further(ward, session, anna, change, dora):
+@pytest.mark.parametrize("few", [0, services.FEW_REPORTS], ids=["as columns", "by the live engine"])
+def test_replay_counts_reports_since_a_day_but_looks_back_further(few, monkeypatch, ward, session, anna, change, dora):
     old = ward.report(anna, ago=timedelta(days=3), temperature_c=37.9)
     new = ward.report(anna, temperature_c=37.9)
     proposed = load_texts(fever_at(versions.started().files, "37.8"))
+    monkeypatch.setattr(services, "FEW_REPORTS", few)
     whole = services.replay_on_past(session, versions.active(), proposed)
     late = services.replay_on_past(session, versions.active(), proposed, since=ward.now() - timedelta(days=1))
 

@@ -109,7 +109,7 @@ def take_over(session: Session, alert: Alert, by: Person, at: datetime, *, inste
         audit.record(session, "alert_taken_over", by=by, patient=alert.patient, subject=str(alert.id), at=at)
 
 
-def give_back(session: Session, alert: Alert, by: Person, at: datetime) -> None:
+def give_back(session: Session, ruleset: Ruleset, alert: Alert, by: Person, at: datetime) -> None:
     """Nobody has it any more: acknowledged → open, with the limit it had. Also how a slip is undone.
 
     Raises AlreadyDone for a resolved alert, and Taken when somebody else has it.
@@ -121,7 +121,7 @@ def give_back(session: Session, alert: Alert, by: Person, at: datetime) -> None:
             return
         if alert.taken_by_id != by.id:
             raise _taken(alert)
-        _open_again(session, versions.active(), alert, OpenBecause.GIVEN_BACK, at)
+        _open_again(session, ruleset, alert, OpenBecause.GIVEN_BACK, at)
         audit.record(session, "alert_given_back", by=by, patient=alert.patient, subject=str(alert.id), at=at)
 
 

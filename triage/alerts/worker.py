@@ -12,7 +12,8 @@ A sweep, every few seconds:
    given up; where there is no next one it is tried for as long as the alert is open. A channel that keeps failing is
    told to the administrators.
 
-Every minute it also looks for missed reports. Two workers at once are harmless.
+Every minute it also looks for acknowledgements that have expired, and for missed reports. Two workers at once are
+harmless.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from triage import clock, logs
-from triage.alerts import escalation, messages, silence
+from triage.alerts import escalation, messages, silence, work
 from triage.alerts.channels import setup
 from triage.alerts.channels.message import Channel, Message, Undelivered
 from triage.database import db, writing
@@ -59,7 +60,8 @@ Now = Callable[[], datetime]
 
 
 def main(once: bool) -> None:
-    """Sweep every few seconds for ever, and look for missed reports every minute; or each of them once."""
+    """Sweep every few seconds for ever, and every minute look for acknowledgements after which nothing was written and
+    for missed reports; or each of them once."""
     from triage import create_app
 
     app = create_app()
@@ -74,6 +76,9 @@ def main(once: bool) -> None:
         if looked_at is None or began - looked_at >= SILENCE_SECONDS:
             looked_at = began
             with app.app_context():
+                _guarded(
+                    "acknowledgement_check_failed", once, lambda: work.expire_acknowledgements(db.session, clock.now())
+                )
                 look = "silence_sweep_failed"
                 _guarded(look, once, lambda: silence.sweep(db.session, versions.active(), clock.now()))
         if once:
@@ -81,10 +86,10 @@ def main(once: bool) -> None:
         time.sleep(SWEEP_SECONDS)
 
 
-def _guarded(name: str, once: bool, work: Callable[[], object]) -> None:
+def _guarded(name: str, once: bool, do: Callable[[], object]) -> None:
     """Do it; a failure is logged and the next round tries again."""
     try:
-        work()
+        do()
     except Exception as error:
         logs.failure("worker_failed", error, what=name)
         if once:

@@ -60,7 +60,7 @@ def take_over(alert_id: UUID) -> ResponseReturnValue:
 def give_back(alert_id: UUID) -> ResponseReturnValue:
     alert = alert_for(person(), alert_id)
     try:
-        work.give_back(db.session, alert, person(), clock.now())
+        work.give_back(db.session, versions.active(), alert, person(), clock.now())
     except services.AlreadyDone:
         flash("Not given back: the alert is resolved. The record says by whom.")
     except work.Taken as taken:
