@@ -13,7 +13,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 from werkzeug.serving import make_server
 
-from tests.browsing import Browsing, Device, chromium_browser, follow
+from tests.browsing import BARS, Browsing, Device, chromium_browser, follow
 from tests.journeys.test_road import answer_none
 from triage import clock, create_app
 from triage.database import db, upgrade
@@ -56,6 +56,7 @@ def _sign_in(page: Page, name: str) -> Page:
 def _shooter(page: Page, device: Device) -> Callable[[str], None]:
     def shoot(name: str) -> None:
         page.evaluate("window.scrollTo(0, 0)")  # a bar that sticks to the top would stand in the middle of the picture
+        page.evaluate(BARS, "static")  # in a picture of the whole page they would lie across its middle
         page.screenshot(path=IMAGES / f"{name}-{device}.png", full_page=True, scale="css")
 
     return shoot

@@ -35,3 +35,17 @@ def test_of_an_unknown_temperature_the_readings_are_tried():
     assert found.urgency > Urgency.ROUTINE
     assert any(one.subject == "temperature" and "instead of not measured" in one.text for one in found.changes)
     assert found.to_data()["urgency"] == found.urgency.code
+
+
+def test_readings_of_a_device_and_points_of_the_thinking_check_are_tried_too():
+    found = texts(
+        measured={"systolic_mmhg": 118},
+        thinking_check=dict.fromkeys(("command", "writing", "attention"), 1) | {"orientation": 4, "naming": 3},
+    )
+    assert found["upper blood pressure: 89 mmHg instead of 118 mmHg"] == "urgent"
+    assert found["pulse: 121 a minute instead of not measured"] == "urgent"
+    assert found["oxygen saturation: 91 % instead of not measured"] == "urgent"
+    assert found["thinking check: 9 points instead of 10 points"] == "urgent"
+    assert found["thinking check: given up instead of 10 points"] == "urgent"
+    low = texts(measured={"systolic_mmhg": 89})
+    assert low["upper blood pressure: 90 mmHg instead of 89 mmHg"] == "routine"

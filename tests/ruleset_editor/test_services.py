@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import random
+import subprocess
+import sys
+import time
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import DatabaseError, IntegrityError
 
+from tests.rules.test_edits_fuzz import edited
 from tests.ruleset_editor.changed import as_meant, fever_at
 from triage.database import db, writing
 from triage.models import AuditEntry, RulesetActivation, RulesetDraft, RulesetProposal
@@ -291,3 +297,79 @@ def test_replay_counts_reports_since_a_day_but_looks_back_further(few, monkeypat
     assert {change.id for change in whole.rising} == {str(old.id), str(new.id)}
     assert [change.id for change in late.changes] == [str(new.id)]
     assert late.reports == 1
+
+
+@pytest.mark.database("sqlite")
+def test_slips_in_a_draft_never_change_what_judges(ward, session, dora):
+    """Whatever somebody types is kept as typed, told with its place, and proposed to nobody while it has mistakes."""
+    before = active(session).hash
+    files, chance = dict(versions.started().files), random.Random(7)
+    text = files["liver.yaml"]
+    for _ in range(60):
+        broken = edited(text, chance)
+        services.save(session, dora, "liver.yaml", broken, ward.now())
+        checked = services.check({**files, "liver.yaml": broken}, ward.now().date())
+        assert all(problem.place.file in files and problem.place.line >= 1 for problem in checked.problems)
+        if checked.errors:
+            with pytest.raises(services.NotReady):
+                services.propose(session, dora, Change(REASON), ward.now())
+        assert session.get(RulesetDraft, dora.id).files["liver.yaml"] == broken
+    assert active(session).hash == before
+    assert count(session, RulesetActivation) == 1
+
+
+def test_a_replay_that_is_interrupted_leaves_nothing_behind(monkeypatch, ward, session, dora, anna, change):
+    ward.report(anna, temperature_c=37.9)
+    change(dora)
+    meant = as_meant(session, dora, REASON)
+    draft = dict(session.get(RulesetDraft, dora.id).files)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("triage.rules.replay.assess", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        services.propose(session, dora, meant, ward.now())
+    session.rollback()
+    assert count(session, RulesetProposal) == 0
+    assert session.get(RulesetDraft, dora.id).files == draft
+
+
+WATCHING = """
+import time
+from triage import create_app
+from triage.ruleset_editor import versions
+
+app = create_app()
+said, until = None, time.monotonic() + 60
+while time.monotonic() < until:
+    with app.app_context():
+        now = versions.active().hash
+    if now != said:
+        print(now, time.time(), flush=True)
+        said = now
+    time.sleep(0.1)
+"""
+
+
+def test_other_processes_judge_by_a_new_version_within_five_seconds(
+    ward, session, dora, fred, change, database_url, tmp_path
+):
+    """Two servers that run already, neither of them told."""
+    environment = {**os.environ, "TRIAGE_DATABASE_URL": database_url, "TRIAGE_DATA": str(tmp_path)}
+    program = [sys.executable, "-c", WATCHING]
+    servers = [subprocess.Popen(program, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    try:
+        old = {server.stdout.readline().split()[0] for server in servers}
+        change(dora)
+        activation = propose_and_approve(session, dora, fred, ward.now())
+        approved = time.time()
+        told = [server.stdout.readline().split() for server in servers]
+    finally:
+        for server in servers:
+            server.kill()
+            server.communicate()
+    assert old == {versions.started().ruleset.hash}
+    for new, at in told:
+        assert new == activation.ruleset_hash
+        assert float(at) - approved < 5

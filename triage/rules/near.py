@@ -9,9 +9,16 @@ from types import MappingProxyType
 from typing import Any
 
 from triage.rules import conditions as c
-from triage.rules.catalogue import Presence, Scale, Severity
+from triage.rules.catalogue import (
+    MEASURED,
+    THINKING_CHECK_FULL,
+    THINKING_CHECK_POINTS,
+    Presence,
+    Scale,
+    Severity,
+)
 from triage.rules.engine import assess
-from triage.rules.report import UNKNOWN, Answer, Report, Unknown
+from triage.rules.report import UNKNOWN, Answer, Report, ThinkingCheck, Unknown
 from triage.rules.ruleset import Ruleset
 from triage.rules.urgency import Urgency
 from triage.rules.wording import number, subject_name
@@ -24,7 +31,7 @@ class OtherAnswer:
     """One answer that would have changed the urgency."""
 
     subject: str
-    """A symptom code, or "temperature", "fever_reducer_taken", "on_steroids"."""
+    """A symptom code, or "temperature", "fever_reducer_taken", "on_steroids", a quantity, "thinking_check"."""
     text: str
     urgency: Urgency
     rules: tuple[str, ...]
@@ -80,6 +87,9 @@ def _questions(report: Report, ruleset: Ruleset) -> Iterator[tuple[str, str, lis
     yield "fever_reducer_taken", _words(taken), [others]
     others = [(_words(one), replace(report, on_steroids=one)) for one in Presence if one is not steroids]
     yield "on_steroids", _words(steroids), [others]
+    for quantity in MEASURED:
+        yield quantity, _reading(quantity, report.measured.get(quantity)), list(_measured(report, ruleset, quantity))
+    yield "thinking_check", _check(report.thinking_check), list(_checks(report))
 
 
 def _ways(given: Answer | None, levels: Sequence[Severity | Presence]) -> list[list[Severity | Presence]]:
@@ -111,6 +121,67 @@ def _temperatures(report: Report, ruleset: Ruleset) -> Iterator[Answers]:
         yield [(_degrees(one), replace(report, temperature_c=one)) for one in way]
     if given is not UNKNOWN:
         yield [(_degrees(UNKNOWN), replace(report, temperature_c=UNKNOWN))]
+
+
+def _measured(report: Report, ruleset: Ruleset, quantity: str) -> Iterator[Answers]:
+    """Whole readings beside the limits of the rules; of a quantity that was not measured, from each limit outwards."""
+    given = report.measured.get(quantity)
+    for kind, up in ((c.MeasuredAtLeast, True), (c.MeasuredAtMost, False)):
+        limits = {
+            leaf.value
+            for rule in ruleset.rules
+            for leaf in c.leaves(rule.when)
+            if isinstance(leaf, kind) and leaf.quantity == quantity
+        }
+        beside = {whole + step for limit in limits for whole in (limit // 1, -(-limit // 1)) for step in (-1, 0, 1)}
+        for way in (up, not up) if isinstance(given, Decimal) else (up,):
+            readings = sorted(beside, reverse=not way)
+            if isinstance(given, Decimal):
+                readings = [one for one in readings if (one > given if way else one < given)]
+            yield [
+                (
+                    _reading(quantity, one),
+                    replace(report, measured=MappingProxyType({**report.measured, quantity: one})),
+                )
+                for one in readings
+            ]
+    if given is not UNKNOWN:
+        unknown = MappingProxyType({**report.measured, quantity: UNKNOWN})
+        yield [(_reading(quantity, UNKNOWN), replace(report, measured=unknown))]
+
+
+def _reading(quantity: str, value: Decimal | Unknown | None) -> str:
+    if isinstance(value, Decimal):
+        return f"{number(quantity, value)} {MEASURED[quantity][1]}"
+    return "not known" if value is UNKNOWN else "not measured"
+
+
+def _checks(report: Report) -> Iterator[Answers]:
+    """Other points of the thinking check, from those scored outwards, and a check that was begun and given up."""
+    check = report.thinking_check
+    scored = None if check is None or check.abandoned else check.score
+    ways = [range(THINKING_CHECK_FULL, -1, -1)]
+    if scored is not None:
+        ways = [range(scored + 1, THINKING_CHECK_FULL + 1), range(scored - 1, -1, -1)]
+    for way in ways:
+        yield [(f"{points} points", replace(report, thinking_check=_scoring(points))) for points in way]
+    if check is None or not check.abandoned:
+        yield [("given up", replace(report, thinking_check=ThinkingCheck(MappingProxyType({}), abandoned=True)))]
+
+
+def _scoring(points: int) -> ThinkingCheck:
+    """A finished check with so many points."""
+    items: dict[str, int] = {}
+    for item, most in THINKING_CHECK_POINTS.items():
+        items[item] = min(points, most)
+        points -= items[item]
+    return ThinkingCheck(MappingProxyType(items))
+
+
+def _check(check: ThinkingCheck | None) -> str:
+    if check is None:
+        return "not asked"
+    return "given up" if check.abandoned else f"{check.score} points"
 
 
 def _degrees(value: Decimal | Unknown | None) -> str:
