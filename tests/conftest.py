@@ -74,16 +74,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """`-m browser` and `-m "not browser"` work without anybody having to mark a test.
-
-    Coverage is asked of the rule language, by the tests of the language: following every call of all the others takes
-    a third of the whole time.
-    """
+    """`-m browser` and `-m "not browser"` work without anybody having to mark a test."""
     for item in items:
         if "chromium" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
-        if item.path.parent.name not in ("rules", "spec"):
-            item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.fixture(scope="session")

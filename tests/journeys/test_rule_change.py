@@ -37,6 +37,7 @@ def type_over(page, line, was, now):
     page.keyboard.type(now)
 
 
+@pytest.mark.database("sqlite")  # each step of it is tested on both by tests/ruleset_editor
 def test_from_a_threshold_to_a_new_version_and_back(make, session, app, anna, alice, dora, browse):
     make.report(anna, temperature_c=37.9)
     fred, berta = make.clinician("Fred"), make.patient("Berta")
