@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-spark lint format lock screenshots bench bench-replay clean
+.PHONY: help install run test test-spark lint format lock screenshots bench bench-replay bench-queue clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -69,6 +69,10 @@ bench: $(VENV)/.installed-bench ## how fast the rules judge, beside plain Python
 
 bench-replay: $(VENV)/.installed ## how fast a replay goes through millions of reports, beside Polars by hand (some minutes, 2 GB of disk)
 	@$(PYTHON) -m bench.replay
+
+bench-queue: $(VENV)/.installed-dev ## queue and record beside two million reports, and 200 open dashboards (some ten minutes, 8 GB of disk)
+	@$(PYTHON) -m bench.queue
+	@$(PYTHON) -m bench.dashboards
 
 clean: ## remove .venv and what tools left behind; keeps the database
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build dist
