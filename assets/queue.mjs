@@ -73,7 +73,7 @@ function show (html) {
   const before = new Map([...old.querySelectorAll('.app-queue__row')].map((row) => [row.id, { ...row.dataset }]))
   const coming = [...fresh.querySelectorAll('.app-queue__row')].filter((row) => {
     const was = before.get(row.id)
-    return !was || Number(row.dataset.rank) > Number(was.rank) || Number(row.dataset.seen) > Number(was.seen)
+    return !was || ['rank', 'seen', 'overdue'].some((what) => Number(row.dataset[what]) > Number(was[what]))
   })
   const anchor = held(old)
   const top = anchor?.getBoundingClientRect().top
@@ -82,10 +82,12 @@ function show (html) {
   document.title = old.dataset.title
   filterNames()
   if (coming.length) {
-    news.textContent = coming.map((row) => `New: ${row.dataset.name}, ${row.dataset.urgency}`).join('. ')
+    news.textContent = coming.map((row) => `${overdueOnly(row, before.get(row.id)) ? 'Call-back overdue' : 'New'}: ${row.dataset.name}, ${row.dataset.urgency}`).join('. ')
     beep()
   }
 }
+
+const overdueOnly = (row, was) => was !== undefined && row.dataset.rank === was.rank && row.dataset.seen === was.seen
 
 // The row that must not move: the one somebody works in or points at, else the first in sight once the page is scrolled.
 function held (rows) {
@@ -199,6 +201,42 @@ button.addEventListener('click', async () => {
 document.addEventListener('pointerdown', mayNowSound)
 document.addEventListener('keydown', mayNowSound)
 
+// --- Keys. One-letter keys get in the way of speech input and slips of the hand, so they can be turned off.
+
+const KEYS = 'triage-queue-keys'
+const keySwitch = document.getElementById('queue-keys-switch')
+
+const wantsKeys = () => { try { return localStorage.getItem(KEYS) !== 'off' } catch { return keySwitch.dataset.wanted !== 'off' } }
+function showKeys () { keySwitch.textContent = wantsKeys() ? 'Keys: on' : 'Keys: off' }
+
+keySwitch.addEventListener('click', () => {
+  const value = wantsKeys() ? 'off' : 'on'
+  keySwitch.dataset.wanted = value
+  try { localStorage.setItem(KEYS, value) } catch { /* for this page only */ }
+  showKeys()
+})
+
+document.addEventListener('keydown', (event) => {
+  if (!wantsKeys() || event.defaultPrevented || event.ctrlKey || event.altKey || event.metaKey || event.isComposing) return
+  if (event.target.closest('input, select, textarea, [contenteditable]')) return
+  const rows = [...document.querySelectorAll('#queue-rows .app-queue__row')].filter((row) => !row.hidden)
+  const marked = event.target.closest('.app-queue__row')
+  // Arrows scroll the page, as everywhere, until a row is marked.
+  const arrows = event.target === marked
+  const step = event.key === 'j' || (arrows && event.key === 'ArrowDown') ? 1 : event.key === 'k' || (arrows && event.key === 'ArrowUp') ? -1 : 0
+  if (step && rows.length) {
+    const place = rows.indexOf(marked)
+    rows[place < 0 ? (step > 0 ? 0 : rows.length - 1) : Math.min(Math.max(place + step, 0), rows.length - 1)].focus()
+  } else if (event.key === 'Enter' && arrows && marked) {
+    marked.querySelector('.app-queue__open').click()
+  } else if (event.key === '/') {
+    search.focus()
+  } else return
+  event.preventDefault()
+})
+
+document.getElementById('queue-keys').hidden = false
+showKeys()
 document.getElementById('queue-by-hand').hidden = true
 document.getElementById('queue-search').hidden = false
 search.addEventListener('input', filterNames)

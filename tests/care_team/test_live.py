@@ -203,3 +203,79 @@ def test_no_name_goes_into_an_address(ward, pages, alice):
     field = pages(alice).get("care_team.queue").soup.select_one("input[type=search]")
     assert field.get("name") is None
     assert field.find_parent("form") is None
+
+
+def test_the_filter_stays_through_everything_a_nurse_does(ward, make, pages, alice):
+    query = {"urgency": "soon", "whose": "unacknowledged"}
+
+    def filtered(page):
+        assert page.field("urgency") == "soon"
+        assert page.field("whose") == "unacknowledged"
+        return page
+
+    queue = filtered(pages(alice).get("care_team.queue", query=query))
+    filtered(queue.press("Acknowledge the alert of Soon early"))
+    record = queue.visitor.get(queue.links()["Open record of Soon bite"])
+    filtered(record.click("Queue"))
+    record = record.press("Acknowledge")
+    resolve = record.click("Resolve")
+    filtered(resolve.click("Queue"))
+    filtered(resolve.press("Resolve", disposition="advice_given", note=""))
+    mine = pages(alice).get("care_team.queue", query={"whose": "mine"})
+    assert mine.press("Give back the alert of Soon Alice").field("whose") == "mine"
+
+
+def test_the_rows_of_an_open_dashboard_keep_its_filter(ward, pages, alice):
+    answer = rows(pages(alice), urgency="soon")
+    links = BeautifulSoup(answer.text, "html.parser").select("a[href], form[action]")
+    addresses = [str(each.get("href") or each.get("action")) for each in links]
+    ours = [address for address in addresses if not address.startswith("tel:")]
+    assert ours
+    assert all("urgency=soon" in address for address in ours)
+    data = pages(alice).get("care_team.queue", query={"urgency": "soon"}).soup.select_one("#queue-live")
+    assert data["data-rows"] == "/queue/rows", "the script adds what stands in the address bar"
+
+
+def test_an_overdue_call_back_is_as_loud_as_an_unanswered_alert_of_its_urgency(hold_clock, session, make, pages, alice):
+    from triage.alerts import services
+
+    def alert(name, urgency, minutes):
+        return make.alert(make.patient(name), urgency, ago=timedelta(minutes=minutes))
+
+    alert("Just over", Urgency.URGENT, 16)
+    alert("Long over", Urgency.URGENT, 60)
+    alert("In time", Urgency.URGENT, 5)
+    alert("Emergency", Urgency.EMERGENCY, 0)
+    for name, due in (("Overdue", -10), ("Promised", 10)):
+        promised = alert(name, Urgency.URGENT, 90)
+        with make.app.app_context():
+            services.acknowledge(session, promised, alice, hold_clock)
+        make.call_back(promised, alice, due_in=timedelta(minutes=due))
+    soon = alert("Soon overdue", Urgency.SOON, 90)
+    with make.app.app_context():
+        services.acknowledge(session, soon, alice, hold_clock)
+    make.call_back(soon, alice, due_in=-timedelta(hours=5))
+
+    page = pages(alice).get("care_team.queue")
+    order = [name.get_text() for name in page.soup.select(".app-queue__name")]
+    assert order == ["Emergency", "Long over", "Overdue", "Just over", "In time", "Promised", "Soon overdue"]
+    assert page.row("Overdue").shows("Call-back 10 minutes overdue")
+    assert not page.row("Promised").shows("overdue")
+
+
+def test_a_call_back_that_becomes_overdue_is_news(hold_clock, monkeypatch, session, make, anna, pages, alice):
+    from triage.alerts import services
+
+    alert = make.alert(anna)
+    with make.app.app_context():
+        services.acknowledge(session, alert, alice, hold_clock)
+    make.call_back(alert, alice, due_in=timedelta(minutes=1))
+    visitor = pages(alice)
+    before = rows(visitor)
+    monkeypatch.setattr("triage.clock.now", lambda: hold_clock + timedelta(minutes=2))
+    after = rows(visitor, tag_of(before))
+    marks = [
+        BeautifulSoup(answer.text, "html.parser").select_one(".app-queue__row")["data-overdue"]
+        for answer in (before, after)
+    ]
+    assert marks == ["0", "1"]

@@ -7,8 +7,11 @@ therapy, a day) is inside every window, as for the rules.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 from uuid import UUID
+
+from flask import has_request_context, request
 
 from triage.care_team.queue import QueueRow
 from triage.rules.urgency import URGENCY_CODES, Urgency
@@ -61,6 +64,19 @@ class Filter:
         if self.whose == "mine":
             return row.alert.taken_by_id == me
         return self.whose != "unacknowledged" or row.open
+
+
+NAMES = tuple(field.name for field in fields(Filter))
+"""The words of an address that choose."""
+
+
+def keep(endpoint: str, values: dict[str, Any]) -> None:
+    """Write what was chosen into each address of the nurses' pages: who acknowledges, reads a record or writes a note
+    comes back to the queue as it was. An address that says otherwise, also with None, says what counts."""
+    if has_request_context():
+        for name in NAMES:
+            if name in request.args:
+                values.setdefault(name, request.args[name])
 
 
 @dataclass(frozen=True)

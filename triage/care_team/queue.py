@@ -68,6 +68,8 @@ class QueueRow:
     waiting: timedelta
     over: timedelta
     """How long past its limit; zero while there is time, or when somebody has acknowledged it."""
+    call_back_over: timedelta
+    """How long the earliest promised call-back is overdue; zero while there is time, or where none is promised."""
     acknowledged: Acknowledgement | None
     """The latest one. An open alert that has one was opened again."""
     last_report_at: datetime | None
@@ -99,7 +101,8 @@ class QueueRow:
 
 
 def queue(session: Session, team: CareTeam, at: datetime) -> list[QueueRow]:
-    """Every unresolved alert of the team's patients. Within one urgency those that nobody looks after come first.
+    """Every unresolved alert of the team's patients. Within one urgency those come first that wait for somebody: nobody
+    looks after them, or a promised call-back is overdue; of these, whichever should have been answered first.
 
     Nothing is cut off: an emergency that came last is still shown first. No inner join but to the patient, which every
     alert has: a patient without a course, an alert without a report, a reporter whose account is gone all stay.
@@ -108,7 +111,6 @@ def queue(session: Session, team: CareTeam, at: datetime) -> list[QueueRow]:
         select(Alert)
         .join(Alert.patient)
         .where(Patient.care_team_id == team.id, Alert.status != AlertStatus.RESOLVED)
-        .order_by(Alert.urgency.desc(), Alert.status != AlertStatus.OPEN, Alert.answer_by, Alert.id)
         .options(
             contains_eager(Alert.patient).options(
                 selectinload(Patient.courses).selectinload(Course.dose_events), selectinload(Patient.people)
@@ -118,13 +120,23 @@ def queue(session: Session, team: CareTeam, at: datetime) -> list[QueueRow]:
             joinedload(Alert.taken_by),
         )
     )
-    alerts = session.scalars(query).all()
+    alerts = sorted(session.scalars(query), key=lambda alert: _place(alert, at))
     acknowledged = _acknowledged(session, alerts)
-    last_reports = _last_reports(session, [alert.patient_id for alert in alerts])
+    heard = last_reports(session, [alert.patient_id for alert in alerts])
     return [
-        _row(session, alert, team, at, acknowledged.get(str(alert.id)), last_reports.get(alert.patient_id))
-        for alert in alerts
+        _row(session, alert, team, at, acknowledged.get(str(alert.id)), heard.get(alert.patient_id)) for alert in alerts
     ]
+
+
+def _place(alert: Alert, at: datetime) -> tuple[int, bool, datetime, str]:
+    """Where an alert stands: urgency, whether it waits for somebody, and since or until when.
+
+    A call-back that is overdue counts as an alert that should have been answered when it was due: a patient sits by
+    the telephone. It moves its alert up within its urgency, and none into another.
+    """
+    limits = [alert.answer_by] if alert.status == AlertStatus.OPEN else []
+    limits += [call_back.due_at for call_back in alert.promised[:1] if call_back.due_at <= at]
+    return -alert.urgency, not limits, min(limits, default=alert.answer_by), str(alert.id)
 
 
 def _acknowledged(session: Session, alerts: Iterable[Alert]) -> dict[str, Acknowledgement]:
@@ -138,7 +150,8 @@ def _acknowledged(session: Session, alerts: Iterable[Alert]) -> dict[str, Acknow
     return {subject: Acknowledgement(name or "somebody", at) for subject, name, at in session.execute(query)}
 
 
-def _last_reports(session: Session, patients: Sequence[UUID]) -> dict[UUID, datetime]:
+def last_reports(session: Session, patients: Sequence[UUID]) -> dict[UUID, datetime]:
+    """When somebody last reported about each of the patients."""
     query = (
         select(ReportRecord.patient_id, func.max(ReportRecord.reported_at))
         .where(ReportRecord.patient_id.in_(patients))
@@ -163,10 +176,11 @@ def _row(
         therapy=therapy_name(course),
         therapy_code=course.therapy if course else None,
         day=day,
-        in_early=_in_early(course, day),
+        in_early=in_early(course, day),
         lines=lines(session, alert, team, acknowledged),
         waiting=at - alert.waiting_since,
         over=max(at - alert.answer_by, timedelta()) if alert.status == AlertStatus.OPEN else timedelta(),
+        call_back_over=max(at - alert.promised[0].due_at, timedelta()) if alert.promised else timedelta(),
         acknowledged=acknowledged,
         last_report_at=last_report_at,
     )
@@ -199,7 +213,8 @@ def version(session: Session, team: CareTeam, at: datetime, *seen_by: str) -> st
     return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
-def _in_early(course: Course | None, day: int | None) -> bool | None:
+def in_early(course: Course | None, day: int | None) -> bool | None:
+    """Whether that day is inside the early window of the therapy; None where therapy or day is not known."""
     therapy = versions.active().catalogue.therapies.get(course.therapy or "") if course else None
     if therapy is None or day is None:
         return None

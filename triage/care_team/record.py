@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import TypedDict
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from triage import logs
@@ -30,6 +31,9 @@ from triage.models import (
     Alert,
     AlertFinding,
     AlertKind,
+    AlertNote,
+    AlertOpinion,
+    AlertStatus,
     AssessmentRecord,
     AuditEntry,
     Course,
@@ -83,8 +87,6 @@ class Entry:
     day: int | None = None
     answers: tuple[tuple[str, str], ...] = ()
     not_asked: tuple[str, ...] = ()
-    sent: charts.Sent | None = None
-    """The report behind it, as the drawings need it."""
     held_back: bool = False
     """Whether the report opened no alert because what it tells was muted."""
     resolved: Alert | None = None
@@ -93,7 +95,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class PatientRecord:
-    """A patient with course, current alert and all that happened, the latest first."""
+    """A patient with course, current alert, the last three weeks, and a page of all that happened, the latest first."""
 
     patient: Patient
     course: Course | None
@@ -106,63 +108,171 @@ class PatientRecord:
     alert: Alert | None
     """The one that waits for somebody."""
     lines: tuple[Line, ...]
+    """Every reason of it, however old and on whatever page of the list."""
     acknowledged: Acknowledgement | None
     """The latest one of the current alert; an open alert that has one was opened again."""
     entries: list[Entry]
+    older: datetime | None
+    """Where the next page begins: what happened before that moment. None on the last page."""
     weeks: charts.Weeks
     mutes: list[RuleMute]
     """All that were ever muted for the patient, the latest first."""
 
 
-def patient_record(session: Session, patient: Patient, at: datetime) -> PatientRecord:
-    """The record at that moment."""
-    today = history.local_date(patient.care_team, at)
+def patient_record(session: Session, patient: Patient, at: datetime, before: datetime | None = None) -> PatientRecord:
+    """The record at that moment. Of the list, the page of what happened before `before`; the latest one without it.
+
+    It reads what it shows: the reports of three weeks, one page of the list, and the unresolved alert with every
+    finding. So it is as quick in the third year as on the third day.
+    """
+    team = patient.care_team
+    today = history.local_date(team, at)
     course = history.current_course(patient, today)
     therapy = versions.active().catalogue.therapies.get(course.therapy or "") if course else None
-    alerts = _alerts(session, patient.id)
-    steps = _steps(session, alerts)
-    current = next((alert for alert in alerts if not alert.is_resolved), None)
-    acknowledged = _acknowledged(steps, current)
-    reports = _reports(session, patient.id)
-    held_back = mutes.held_back(session, [report.id for report in reports])
-    entries = [
-        *(_report(session, record, patient, record.id in held_back) for record in reports),
-        *_of_alerts(session, alerts, steps, patient),
-    ]
+    current = _current_alert(session, patient.id)
+    acknowledged = _acknowledged(steps(session, [current]), current) if current else None
+    reports, older = page_of_reports(session, patient.id, before)
     day = history.days_since_therapy(course, today)
     return PatientRecord(
         patient=patient,
         course=course,
         therapy=therapy_name(course),
         day=day,
-        early=_days(therapy.early if therapy else None),
+        early=days_words(therapy.early if therapy else None),
         in_early=therapy is None or (therapy.early is not None and (day is None or therapy.early.contains(day))),
-        expected=_days(therapy.daily_report if therapy else None),
+        expected=days_words(therapy.daily_report if therapy else None),
         alert=current,
-        lines=lines(session, current, patient.care_team, acknowledged) if current else (),
+        lines=lines(session, current, team, acknowledged) if current else (),
         acknowledged=acknowledged,
-        # What follows from a report stands above it, as everything later does: the order of the list decides.
-        entries=[
-            entry for _, entry in sorted(enumerate(entries), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
-        ],
-        weeks=_weeks(entries, alerts, patient, at),
+        entries=_entries(session, patient, reports, older, before),
+        older=older,
+        weeks=_weeks(session, patient, at),
         mutes=mutes.of_patient(session, patient),
     )
 
 
-def _weeks(entries: list[Entry], alerts: list[Alert], patient: Patient, at: datetime) -> charts.Weeks:
-    """The drawings, from what was read for the list."""
-    sent = [entry.sent for entry in entries if entry.sent is not None]
+PAGE = 30
+"""Reports on one page of the list."""
+
+
+def page_of_reports(
+    session: Session, patient_id: UUID, before: datetime | None = None
+) -> tuple[list[ReportRecord], datetime | None]:
+    """The latest reports before that moment, the earliest first, and where the page after it begins, if there is one.
+    Reports of one moment are never parted."""
+    of_patient = select(ReportRecord.reported_at).where(ReportRecord.patient_id == patient_id)
+    if before is not None:
+        of_patient = of_patient.where(ReportRecord.reported_at < before)
+    times = session.scalars(of_patient.order_by(ReportRecord.reported_at.desc()).limit(PAGE + 1)).all()
+    since = times[PAGE - 1] if len(times) > PAGE else None
+    if since is not None and not session.scalar(of_patient.where(ReportRecord.reported_at < since).limit(1)):
+        since = None
+    return reports_between(session, patient_id, since, before), since
+
+
+def reports_between(
+    session: Session, patient_id: UUID, since: datetime | None, before: datetime | None = None
+) -> list[ReportRecord]:
+    """The reports from `since` on and before `before`, the earliest first; no limit where one is None."""
+    query = (
+        select(ReportRecord)
+        .where(ReportRecord.patient_id == patient_id)
+        .order_by(ReportRecord.reported_at, ReportRecord.id)
+        .options(joinedload(ReportRecord.assessment), joinedload(ReportRecord.reporter))
+    )
+    if since is not None:
+        query = query.where(ReportRecord.reported_at >= since)
+    if before is not None:
+        query = query.where(ReportRecord.reported_at < before)
+    return list(session.scalars(query))
+
+
+def alerts_between(
+    session: Session, patient_id: UUID, since: datetime | None, before: datetime | None = None
+) -> list[Alert]:
+    """The alerts about which something may have happened from `since` on and before `before`, the earliest first."""
+    query = (
+        select(Alert)
+        .where(Alert.patient_id == patient_id)
+        .order_by(Alert.opened_at, Alert.id)
+        .options(
+            selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter),
+            *work_words.LOADED,
+        )
+    )
+    if before is not None:
+        query = query.where(Alert.opened_at < before)
+    if since is not None:
+        # A resolved alert takes notes and opinions for as long as anybody likes.
+        query = query.where(
+            or_(
+                Alert.resolved_at.is_(None),
+                Alert.resolved_at >= since,
+                Alert.notes.any(AlertNote.written_at >= since),
+                Alert.opinions.any(AlertOpinion.said_at >= since),
+            )
+        )
+    return list(session.scalars(query))
+
+
+def _current_alert(session: Session, patient_id: UUID) -> Alert | None:
+    query = (
+        select(Alert)
+        .where(Alert.patient_id == patient_id, Alert.status != AlertStatus.RESOLVED)
+        .options(
+            selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter),
+            *work_words.LOADED,
+        )
+    )
+    return session.scalars(query).one_or_none()
+
+
+def _entries(
+    session: Session,
+    patient: Patient,
+    reports: list[ReportRecord],
+    since: datetime | None,
+    before: datetime | None,
+) -> list[Entry]:
+    """All that happened from `since` on and before `before`, the latest first."""
+    alerts = alerts_between(session, patient.id, since, before)
+    held_back = mutes.held_back(session, [report.id for report in reports])
+    found = [
+        *(_report(session, record, patient, record.id in held_back) for record in reports),
+        *(
+            entry
+            for entry in _of_alerts(session, alerts, steps(session, alerts), patient)
+            if (since is None or entry.at >= since) and (before is None or entry.at < before)
+        ),
+    ]
+    # What follows from a report stands above it, as everything later does: the order of the list decides.
+    placed = sorted(enumerate(found), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
+    return [entry for _, entry in placed]
+
+
+def _weeks(session: Session, patient: Patient, at: datetime) -> charts.Weeks:
+    """The drawings of the last three weeks."""
+    zone = ZoneInfo(patient.care_team.time_zone)
+    first = at.astimezone(zone).date() - timedelta(days=charts.MOST_DAYS - 1)
+    since = datetime.combine(first, time.min, zone)
+    sent = [_sent(session, record) for record in reports_between(session, patient.id, since)]
+    alerts = alerts_between(session, patient.id, since)
+    earlier = session.scalar(
+        select(func.max(ReportRecord.reported_at)).where(
+            ReportRecord.patient_id == patient.id, ReportRecord.reported_at < since
+        )
+    )
 
     def day_number(on: date) -> int | None:
         return history.days_since_therapy(history.current_course(patient, on), on)
 
+    heard = [each for each in (earlier, *(each.at for each in sent)) if each is not None]
     return charts.weeks(
         sent,
-        silences=_silences(alerts, [each.at for each in sent], patient.enrolled_at),
+        silences=_silences(alerts, heard, patient.enrolled_at),
         alerts=[charts.Span(alert.opened_at, alert.resolved_at, alert.urgency) for alert in alerts],
         catalogue=versions.active().catalogue,
-        since=patient.enrolled_at,
+        since=min([patient.enrolled_at, *heard]),
         now=at,
         zone=patient.care_team.time_zone,
         day_number=day_number,
@@ -183,8 +293,8 @@ def _silences(alerts: list[Alert], heard: list[datetime], enrolled_at: datetime)
 
 
 @dataclass(frozen=True)
-class _Step:
-    """What became of an alert, from the audit trail."""
+class Step:
+    """What became of an alert, from the audit trail. `by` is empty for the system itself."""
 
     alert: str
     action: str
@@ -192,59 +302,27 @@ class _Step:
     at: datetime
 
 
-def _alerts(session: Session, patient_id: UUID) -> list[Alert]:
-    query = (
-        select(Alert)
-        .where(Alert.patient_id == patient_id)
-        .order_by(Alert.opened_at, Alert.id)
-        .options(
-            selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter),
-            *work_words.LOADED,
-        )
-    )
-    return list(session.scalars(query))
-
-
-def _steps(session: Session, alerts: list[Alert]) -> list[_Step]:
+def steps(session: Session, alerts: Sequence[Alert]) -> list[Step]:
+    """What became of the alerts, the earliest first."""
     query = (
         select(AuditEntry.subject, AuditEntry.action, Person.name, AuditEntry.at)
         .outerjoin(Person, Person.id == AuditEntry.person_id)
-        .where(AuditEntry.subject.in_([str(alert.id) for alert in alerts]), AuditEntry.action.in_(_STEPS))
+        .where(AuditEntry.subject.in_([str(alert.id) for alert in alerts]), AuditEntry.action.in_(work_words.STEPS))
         .order_by(AuditEntry.at, AuditEntry.id)
     )
-    return [_Step(subject, action, name or "", at) for subject, action, name, at in session.execute(query)]
+    return [Step(subject, action, name or "", at) for subject, action, name, at in session.execute(query)]
 
 
-_STEPS = {
-    "alert_opened": "Alert opened",
-    "alert_raised": "Alert raised",
-    "alert_reopened": "Alert opened again",
-    "alert_acknowledged": "Alert acknowledged",
-    "alert_resolved": "Alert resolved",
-    **work_words.STEPS,
-}
-
-
-def _acknowledged(steps: list[_Step], alert: Alert | None) -> Acknowledgement | None:
+def _acknowledged(steps: list[Step], alert: Alert) -> Acknowledgement | None:
     found = [
         Acknowledgement(step.by or "somebody", step.at)
         for step in steps
-        if alert and step.alert == str(alert.id) and step.action == "alert_acknowledged"
+        if step.alert == str(alert.id) and step.action == "alert_acknowledged"
     ]
     return found[-1] if found else None
 
 
-def _reports(session: Session, patient_id: UUID) -> list[ReportRecord]:
-    query = (
-        select(ReportRecord)
-        .where(ReportRecord.patient_id == patient_id)
-        .order_by(ReportRecord.reported_at, ReportRecord.id)
-        .options(joinedload(ReportRecord.assessment), joinedload(ReportRecord.reporter))
-    )
-    return list(session.scalars(query))
-
-
-def _of_alerts(session: Session, alerts: list[Alert], steps: list[_Step], patient: Patient) -> Iterator[Entry]:
+def _of_alerts(session: Session, alerts: list[Alert], steps: list[Step], patient: Patient) -> Iterator[Entry]:
     for alert in alerts:
         for finding in alert.findings:
             if finding.kind == AlertKind.SILENCE:
@@ -254,19 +332,14 @@ def _of_alerts(session: Session, alerts: list[Alert], steps: list[_Step], patien
                     urgency=finding.urgency,
                     **_told(session, finding.body, finding.ruleset_hash, patient),
                 )
-    by_id = {str(alert.id): alert for alert in alerts}
-    opened_again = {(step.alert, step.at) for step in steps if step.action == "alert_reopened"}
-    for step in steps:
-        if step.action == "alert_raised" and (step.alert, step.at) in opened_again:
-            continue  # "opened again" with its urgency says it
-        alert = by_id[step.alert]
+    for step, alert in told_steps(alerts, steps):
         told = work_words.resolution(alert, step.at) if step.action == "alert_resolved" else None
         done = DISPOSITIONS[told.disposition] if told and told.disposition else ""
         yield Entry(
             at=step.at,
-            what=f"{_STEPS[step.action]}{': ' if done else ''}{done}",
+            what=f"{work_words.STEPS[step.action]}{': ' if done else ''}{done}",
             by=step.by,
-            urgency=max((each.urgency for each in alert.findings if each.found_at <= step.at), default=alert.urgency),
+            urgency=urgency_at(alert, step.at),
             note=told.note if told else "",
             resolved=alert if told and told.stands else None,
         )
@@ -275,37 +348,61 @@ def _of_alerts(session: Session, alerts: list[Alert], steps: list[_Step], patien
             yield Entry(at=tale.at, what=tale.what, by=tale.by, urgency=alert.urgency, note=tale.note)
 
 
+def told_steps(alerts: Sequence[Alert], steps: Sequence[Step]) -> Iterator[tuple[Step, Alert]]:
+    """The steps that are told, each with its alert."""
+    by_id = {str(alert.id): alert for alert in alerts}
+    opened_again = {(step.alert, step.at) for step in steps if step.action == "alert_reopened"}
+    for step in steps:
+        if step.action == "alert_raised" and (step.alert, step.at) in opened_again:
+            continue  # "opened again" with its urgency says it
+        yield step, by_id[step.alert]
+
+
+def urgency_at(alert: Alert, at: datetime) -> Urgency:
+    """How urgent the alert was at that moment."""
+    return max((finding.urgency for finding in alert.findings if finding.found_at <= at), default=alert.urgency)
+
+
 def _report(session: Session, record: ReportRecord, patient: Patient, held_back: bool) -> Entry:
     assessment: AssessmentRecord | None = record.assessment
-    catalogue = versions.active().catalogue
     say: _Words = {"judged": None, "facts": ("this report has no assessment: look at its answers",)}
     if assessment is not None:
         say = _told(session, assessment.body, assessment.ruleset_hash, patient)
-        catalogue = _catalogue(session, assessment.ruleset_hash)
-    readable = True
-    try:
-        report = history.read(record, catalogue)
-    except Exception as error:
-        logs.failure("report_unreadable", error, report=str(record.id))
-        report, answers, readable = Report(), [("As it was stored", record.data)], False
-    else:
-        answers = results.answers(report, catalogue)
-    by = reporter_words(record.reporter)
-    urgency = assessment.urgency if assessment else None
+    report, catalogue = _read(session, record)
+    answers = [("As it was stored", record.data)] if report is None else results.answers(report, catalogue)
+    told = report or Report()
     return Entry(
         at=record.reported_at,
         what="Report",
-        by=by,
-        urgency=urgency,
-        note=report.note,
+        by=reporter_words(record.reporter),
+        urgency=assessment.urgency if assessment else None,
+        note=told.note,
         report_id=record.id,
-        day=report.days_since_therapy,
+        day=told.days_since_therapy,
         answers=tuple(answers),
-        not_asked=not_asked(report, catalogue),
-        sent=charts.Sent(record.reported_at, by, record.reporter.role, urgency, report if readable else None),
+        not_asked=not_asked(told, catalogue),
         held_back=held_back,
         **say,
     )
+
+
+def _sent(session: Session, record: ReportRecord) -> charts.Sent:
+    """The report as the drawings need it."""
+    assessment: AssessmentRecord | None = record.assessment
+    report, _ = _read(session, record)
+    urgency = assessment.urgency if assessment else None
+    return charts.Sent(record.reported_at, reporter_words(record.reporter), record.reporter.role, urgency, report)
+
+
+def _read(session: Session, record: ReportRecord) -> tuple[Report | None, Catalogue]:
+    """The report, None where it cannot be read any more, and the catalogue it was judged with."""
+    assessment: AssessmentRecord | None = record.assessment
+    catalogue = _catalogue(session, assessment.ruleset_hash) if assessment else versions.active().catalogue
+    try:
+        return history.read(record, catalogue), catalogue
+    except Exception as error:
+        logs.failure("report_unreadable", error, report=str(record.id))
+        return None, catalogue
 
 
 def not_asked(report: Report, catalogue: Catalogue) -> tuple[str, ...]:
@@ -341,7 +438,8 @@ def _told(session: Session, body: bytes, ruleset_hash: str, patient: Patient) ->
     return {"judged": judged, "facts": judged.result.telling}
 
 
-def _days(window: Window | None) -> str:
+def days_words(window: Window | None) -> str:
+    """A window of days: "days 0 to 28"; empty for none."""
     if window is None:
         return ""
     return f"from day {window.first}" if window.last is None else f"days {window.first} to {window.last}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from uuid import UUID
 
@@ -22,6 +23,7 @@ from triage.ruleset_editor import versions
 bp = Blueprint("care_team", __name__)
 bp.add_app_template_filter(waiting.span_words, "span_words")
 bp.add_app_template_filter(waiting.clock_words, "clock_words")
+bp.url_defaults(filters.keep)
 
 _DONE = {
     AlertStatus.OPEN: "was opened again by",
@@ -39,6 +41,7 @@ def queue() -> ResponseReturnValue:
         urgencies=filters.URGENCIES,
         therapies=_therapies(),
         days=filters.DAYS,
+        everything=dict.fromkeys(filters.NAMES),
         **_rows(),
     )
 
@@ -86,8 +89,20 @@ def _rows() -> dict[str, object]:
 def record(patient_id: UUID) -> ResponseReturnValue:
     at = clock.now()
     patient = patient_for(person(), patient_id)
-    found = patient_record(db.session, patient, at)
-    return render_template("care_team/record.html", record=found, at=at, zone=patient.care_team.time_zone)
+    before = _moment(request.args.get("before", ""))
+    found = patient_record(db.session, patient, at, before)
+    return render_template(
+        "care_team/record.html", record=found, before=before, at=at, zone=patient.care_team.time_zone
+    )
+
+
+def _moment(text: str) -> datetime | None:
+    """A moment as an address of ours writes it; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 @bp.post("/alerts/<uuid:alert_id>/acknowledge")

@@ -12,6 +12,7 @@ from flask_wtf import FlaskForm
 from triage import clock
 from triage.accounts.access import alert_for, call_back_for, mute_for, patient_for, person, roles, team_of
 from triage.alerts import mutes, services, work
+from triage.care_team import filters
 from triage.care_team.work_forms import MoveForm, MuteForm, ReopenForm, UsefulForm, WriteForm, next_time, read_clock
 from triage.care_team.work_words import note_words
 from triage.database import db
@@ -20,6 +21,7 @@ from triage.reports import history
 from triage.ruleset_editor import versions
 
 bp = Blueprint("alert_work", __name__)
+bp.url_defaults(filters.keep)
 bp.add_app_template_filter(note_words, "note_words")
 bp.add_app_template_filter(work.can_reopen, "can_reopen")
 

@@ -13,12 +13,27 @@ from sqlalchemy.orm import joinedload, selectinload
 from triage.models import Alert, AlertNote, AlertOpinion, CallBack, CallBackEnd, CallOutcome, Disposition, NoteKind
 
 STEPS = {
+    "alert_opened": "Alert opened",
+    "alert_raised": "Alert raised",
+    "alert_reopened": "Alert opened again",
+    "alert_acknowledged": "Alert acknowledged",
+    "alert_resolved": "Alert resolved",
     "alert_taken_over": "Alert taken over",
     "alert_given_back": "Alert given back: open again",
     "alert_acknowledgement_expired": "Alert open again: nothing was written after it was acknowledged",
     "resolution_taken_back": "Resolution taken back",
 }
-"""What else can become of an alert, by the action of the audit trail."""
+"""What can become of an alert, by the action of the audit trail."""
+
+WORK = (
+    *STEPS,
+    "alert_note_written",
+    "alert_call_noted",
+    "alert_usefulness_said",
+    "call_back_promised",
+    *(f"call_back_{end}" for end in CallBackEnd),
+)
+"""Actions of the audit trail that tell of work on an alert: their subject is its id."""
 
 CALLS = {
     CallOutcome.REACHED: "Call: reached",
