@@ -279,6 +279,16 @@ class Make:
             CallBack(alert_id=alert.id, due_at=at + due_in, promised_at=promised_at, promised_by_id=by.id)
         )
 
+    def handover(self, alert: Alert, by: Person) -> dict[str, Any]:
+        """A handover that is going on in the team of the alert, in which `by` has accepted it: the ids of both."""
+        from triage.care_team import handover as shifts
+
+        at = self.now()
+        with self.app.app_context():
+            running = shifts.begin(self.session, alert.patient.care_team, by, at, going_off=False)
+            shifts.accept(self.session, running, alert, by, at, seen=None)
+            return {"handover_id": running.id, "acceptance_id": running.acceptances[0].id}
+
     def mute(self, patient: Patient, by: Person, *, days: int = 1) -> RuleMute:
         """A rule that is muted for that patient until so many days from now."""
         from sqlalchemy import select

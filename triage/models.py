@@ -107,6 +107,16 @@ class CallBackEnd(StrEnum):
     NOT_NEEDED = "not_needed"
 
 
+class HandoverEnd(StrEnum):
+    """What became of a handover that was begun."""
+
+    CLOSED = "closed"
+    TAKEN_BACK = "taken_back"
+    """It was begun by a slip."""
+    LEFT = "left"
+    """Nobody closed it, and a later shift began its own."""
+
+
 class MessageKind(StrEnum):
     """What somebody is told of."""
 
@@ -397,6 +407,7 @@ class Alert(Model):
             postgresql_where=text("status <> 'resolved'"),
         ),
         Index("ix_alert_team_status", "care_team_id", "status"),
+        Index("ix_alert_team_opened", "care_team_id", "opened_at"),
     )
 
     id: Mapped[Id]
@@ -545,6 +556,82 @@ class RuleMute(Model):
 
     muted_by: Mapped[Person] = relationship(foreign_keys=muted_by_id)
     lifted_by: Mapped[Person | None] = relationship(foreign_keys=lifted_by_id)
+
+
+class Handover(Model):
+    """One shift hands over to the next. A team has at most one that has not ended; what has ended is never changed."""
+
+    __tablename__ = "handover"
+    __table_args__ = (
+        CheckConstraint("(ended_at IS NULL) = (end_kind IS NULL)", name="ended"),
+        Index(
+            "uq_handover_running_team",
+            "care_team_id",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_handover_team_begun", "care_team_id", "begun_at"),
+    )
+
+    id: Mapped[Id]
+    care_team_id: Mapped[UUID] = mapped_column(ForeignKey("care_team.id"))
+    since: Mapped[UtcTime]
+    """From when on it tells what was done: the end of the handover before it."""
+    begun_at: Mapped[UtcTime]
+    begun_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    handed_over_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    """Whose shift ends; None where the shift before had gone without handing over."""
+    ended_at: Mapped[UtcTime | None]
+    ended_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    end_kind: Mapped[HandoverEnd | None] = mapped_column(String(20))
+    page: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What stood on it when it was closed, in the words in which it was read."""
+
+    begun_by: Mapped[Person] = relationship(foreign_keys=begun_by_id)
+    handed_over_by: Mapped[Person | None] = relationship(foreign_keys=handed_over_by_id)
+    ended_by: Mapped[Person | None] = relationship(foreign_keys=ended_by_id)
+    notes: Mapped[list[HandoverNote]] = relationship(order_by="HandoverNote.written_at")
+    acceptances: Mapped[list[HandoverAcceptance]] = relationship(
+        back_populates="handover", order_by="HandoverAcceptance.accepted_at"
+    )
+
+    @property
+    def is_running(self) -> bool:
+        return self.ended_at is None
+
+
+class HandoverAcceptance(Model):
+    """Somebody who comes on answers for an alert from now on, as it was then. One that was taken back stays."""
+
+    __tablename__ = "handover_acceptance"
+
+    id: Mapped[Id]
+    handover_id: Mapped[UUID] = mapped_column(ForeignKey("handover.id"), index=True)
+    alert_id: Mapped[UUID] = mapped_column(ForeignKey("alert.id"), index=True)
+    urgency: Mapped[Urgency]
+    findings: Mapped[int]
+    """How many findings the alert had: with another one it is accepted again."""
+    accepted_at: Mapped[UtcTime]
+    accepted_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    taken_back_at: Mapped[UtcTime | None]
+
+    handover: Mapped[Handover] = relationship(back_populates="acceptances")
+    accepted_by: Mapped[Person] = relationship()
+
+
+class HandoverNote(Model):
+    """What somebody tells the next shift. Never changed: a further note corrects it."""
+
+    __tablename__ = "handover_note"
+
+    id: Mapped[Id]
+    handover_id: Mapped[UUID] = mapped_column(ForeignKey("handover.id"), index=True)
+    text: Mapped[str] = mapped_column(Text)
+    written_at: Mapped[UtcTime]
+    written_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+
+    written_by: Mapped[Person] = relationship()
 
 
 class Duty(Model):

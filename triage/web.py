@@ -30,6 +30,7 @@ from triage import logs, paths
 from triage.accounts import access, sessions
 from triage.accounts import views as accounts
 from triage.alerts import views as alerts
+from triage.care_team import handover_views as handover
 from triage.care_team import views as care_team
 from triage.care_team import work_views as alert_work
 from triage.database import db
@@ -42,7 +43,7 @@ from triage.rules.wording import number
 from triage.ruleset_editor import versions
 from triage.ruleset_editor import views as ruleset_editor
 
-ROOMS = (accounts, reports, telephone, alerts, care_team, alert_work, ruleset_editor)
+ROOMS = (accounts, reports, telephone, alerts, care_team, alert_work, handover, ruleset_editor)
 LARGEST_FORM = 256 * 1024  # bytes; a report with the longest note is a tenth of it
 
 _POLICY = "Content-Security-Policy"
@@ -214,7 +215,12 @@ class Link:
 _NAVIGATION: Mapping[Role, tuple[tuple[str, str], ...]] = {
     Role.PATIENT: (("Report", "reports.home"), ("Earlier reports", "reports.earlier")),
     Role.CAREGIVER: (("Report", "reports.home"), ("Earlier reports", "reports.earlier")),
-    Role.NURSE: (("Queue", "care_team.queue"), ("On call", "alerts.rota"), ("Rules", "ruleset_editor.rules")),
+    Role.NURSE: (
+        ("Queue", "care_team.queue"),
+        ("Handover", "handover.now"),
+        ("On call", "alerts.rota"),
+        ("Rules", "ruleset_editor.rules"),
+    ),
     Role.CLINICIAN: (
         ("Rules", "ruleset_editor.rules"),
         ("Change the rules", "ruleset_editor.draft"),

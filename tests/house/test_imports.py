@@ -40,7 +40,7 @@ MAY: tuple[tuple[str, str], ...] = (
     (r"ruleset_editor\..*", rf"{GROUND}|ruleset_editor\..*|{OF_ACCOUNTS}"),
     (r"alerts\..*", rf"{GROUND}|alerts\..*|{OF_ACCOUNTS}|{RULESETS}|reports\.history"),
     (r"reports\..*", rf"{GROUND}|reports\..*|{OF_ACCOUNTS}|{RULESETS}|{ALERTS}"),
-    (r"care_team\..*", rf"{GROUND}|care_team\..*|{OF_ACCOUNTS}|{RULESETS}|{REPORTS}|{ALERTS}"),
+    (r"care_team\..*", rf"{GROUND}|care_team\..*|{OF_ACCOUNTS}|{RULESETS}|{REPORTS}|{ALERTS}|alerts\.(rota|silence)"),
 )
 
 # A command starts itself: what `triage silence` and `triage rules replay` run needs an application around it.

@@ -18,7 +18,19 @@ from sqlalchemy import Select, false, select
 from sqlalchemy.orm import joinedload
 
 from triage.database import db
-from triage.models import Alert, CallBack, CareTeam, Duty, Patient, Person, ReportRecord, Role, RuleMute
+from triage.models import (
+    Alert,
+    CallBack,
+    CareTeam,
+    Duty,
+    Handover,
+    HandoverAcceptance,
+    Patient,
+    Person,
+    ReportRecord,
+    Role,
+    RuleMute,
+)
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -153,6 +165,22 @@ def duty_for(person: Person, duty_id: UUID) -> Duty:
     """That duty of the person's own team, while it is on the rota; 404 else."""
     query = select(Duty).where(Duty.id == duty_id, Duty.care_team_id == person.care_team_id, Duty.removed_at.is_(None))
     return db.session.scalar(query.options(joinedload(Duty.person))) or abort(404)
+
+
+def handover_for(person: Person, handover_id: UUID) -> Handover:
+    """That handover of the person's own team; 404 else."""
+    query = select(Handover).where(Handover.id == handover_id, Handover.care_team_id == person.care_team_id)
+    return db.session.scalar(query) or abort(404)
+
+
+def acceptance_for(person: Person, acceptance_id: UUID) -> HandoverAcceptance:
+    """That acceptance, in a handover of the person's own team; 404 else."""
+    query = (
+        select(HandoverAcceptance)
+        .join(HandoverAcceptance.handover)
+        .where(HandoverAcceptance.id == acceptance_id, Handover.care_team_id == person.care_team_id)
+    )
+    return db.session.scalar(query) or abort(404)
 
 
 def staff_for(person: Person, staff_id: UUID) -> Person:

@@ -105,6 +105,12 @@ def take_over(session: Session, alert: Alert, by: Person, at: datetime, *, inste
             return  # pressing twice is no quarrel
         if alert.taken_by_id != instead_of:
             raise _taken(alert)
+        take(session, alert, by, at)
+
+
+def take(session: Session, alert: Alert, by: Person, at: datetime) -> None:
+    """`by` has the acknowledged alert, whoever had it before. Adds, never commits; the caller holds its lock."""
+    if alert.taken_by_id != by.id:
         alert.taken_by_id, alert.taken_at = by.id, at
         audit.record(session, "alert_taken_over", by=by, patient=alert.patient, subject=str(alert.id), at=at)
 
