@@ -31,6 +31,7 @@ from triage.accounts import access, sessions
 from triage.accounts import views as accounts
 from triage.alerts import views as alerts
 from triage.care_team import handover_views as handover
+from triage.care_team import numbers_views as numbers
 from triage.care_team import views as care_team
 from triage.care_team import work_views as alert_work
 from triage.database import db
@@ -43,7 +44,7 @@ from triage.rules.wording import number
 from triage.ruleset_editor import versions
 from triage.ruleset_editor import views as ruleset_editor
 
-ROOMS = (accounts, reports, telephone, alerts, care_team, alert_work, handover, ruleset_editor)
+ROOMS = (accounts, reports, telephone, alerts, care_team, alert_work, handover, numbers, ruleset_editor)
 LARGEST_FORM = 256 * 1024  # bytes; a report with the longest note is a tenth of it
 
 _POLICY = "Content-Security-Policy"
@@ -219,12 +220,14 @@ _NAVIGATION: Mapping[Role, tuple[tuple[str, str], ...]] = {
         ("Queue", "care_team.queue"),
         ("Handover", "handover.now"),
         ("On call", "alerts.rota"),
+        ("Numbers", "numbers.page"),
         ("Rules", "ruleset_editor.rules"),
     ),
     Role.CLINICIAN: (
         ("Rules", "ruleset_editor.rules"),
         ("Change the rules", "ruleset_editor.draft"),
         ("Versions", "ruleset_editor.history"),
+        ("Numbers", "numbers.page"),
     ),
     Role.ADMINISTRATOR: (("People", "accounts.people"), ("On call", "alerts.rota")),
 }

@@ -88,6 +88,9 @@ TABLE = {
     "handover.take_back": Row({NURSE}, of="handover"),
     "handover.earlier": Row({NURSE}),
     "handover.kept": Row({NURSE}, of="handover"),
+    # Who works off alerts, and who owns the rules that open them. No figure names a patient.
+    "numbers.page": Row({NURSE, CLINICIAN}),
+    "numbers.file": Row({NURSE, CLINICIAN}),
     "ruleset_editor.rules": Row({CLINICIAN, NURSE}),
     "ruleset_editor.rule": Row({CLINICIAN, NURSE}),
     # Rules belong to the site, not to a team: every clinician changes and decides. A replay names patients of the

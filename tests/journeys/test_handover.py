@@ -73,6 +73,8 @@ def test_two_nurses_hand_a_shift_over(device, app, make, alice, bob, session, br
     shoot(checked(on), "handover-earlier", device)
     off.goto("/queue")
     expect(off.locator(".app-queue__row", has_text="Berta")).to_contain_text("Taken over by Bob")
+    off.goto("/numbers")
+    shoot(checked(off), "numbers", device)
 
 
 @pytest.mark.database("sqlite")
