@@ -79,7 +79,8 @@ def test_a_form_that_says_neither_yes_nor_no_decides_nothing(fields, make, pages
     proposal = make.proposal(fred)
     for somebody in (dora, fred):
         page = pages(somebody).post(f"/ruleset/proposals/{proposal.id}", {"decision": "Agreed, all of it", **fields})
-        assert page.status == 400
+        assert page.status == 422
+        assert page.errors == ["Nothing is decided: press one of the buttons below"]
     assert changes(session)[:2] == (1, {proposal.id: ProposalStatus.PROPOSED})
 
 

@@ -402,10 +402,10 @@ def proposal(proposal_id: UUID) -> ResponseReturnValue:
     form, at = DecideForm(), clock.now()
     found = db.session.get(RulesetProposal, proposal_id) or abort(404)
     decide = request.form.get("decide")
-    if request.method == "POST" and decide not in ("approve", "decline"):
-        abort(400)
     if form.validate_on_submit():
         try:
+            if decide not in ("approve", "decline"):
+                raise services.NotReady("Nothing is decided: press one of the buttons below")
             if decide == "approve":
                 signed = request.form.getlist("signed")
                 made = services.approve(db.session, proposal_id, person(), form.decision.data or "", at, signed)
