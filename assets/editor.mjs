@@ -13,17 +13,43 @@ const form = area.form
 const state = document.getElementById('editor-state')
 const told = document.getElementById('editor-told')
 const listed = document.getElementById('editor-problems')
+const ran = document.getElementById('editor-ran')
 const words = JSON.parse(area.dataset.words)
 const file = document.querySelector('h1').textContent
 
-// The words that fit: those of the key before the cursor, or of the list it stands in, else keys.
+// The key that decides which words fit: the one whose value is begun before the cursor, or the one in whose braces,
+// brackets or lines below it stands; '' for the keys of a whole entry.
 function key(state, position) {
   const line = state.doc.lineAt(position)
   const before = state.sliceDoc(line.from, position)
-  const found = [...before.matchAll(/([a-z_]+): *(?:\[[^\]]*|"?[a-z_-]*)$/g)].pop()
-  if (found) return found[1]
-  const open = [...before.matchAll(/([a-z_]+): *\{[^}]*$/g)].pop()
-  if (open && /[{,] *[a-z_]*$/.test(before) && open[1] in words) return open[1]
+  const [whole, spaces, dash] = before.match(/^( *)(- +)?/)
+  const open = [] // of each brace and bracket that is not closed yet, the key before it
+  let last = ''
+  for (const [, word, mark] of before.slice(whole.length).matchAll(/([a-z_]+) *:(?= |$)|([{}[\],])/g)) {
+    if (mark === '{' || mark === '[') open.push(last)
+    else if (mark === '}' || mark === ']') open.pop()
+    last = word || ''
+  }
+  return last || open.reverse().find(Boolean) || above(state, line.number, whole.length, dash ? spaces.length : -1)
+}
+
+// The key of the nearest line above in whose lines an entry stands that begins in that column, or with a dash in that one.
+function above(state, number, column, dash) {
+  let own = dash < 0 ? column : -1
+  let most = dash < 0 ? column - 1 : dash
+  while (--number > 0) {
+    const text = state.doc.line(number).text
+    const [whole, spaces, dashes] = text.match(/^( *)((?:- +)*)/)
+    const rest = text.slice(whole.length)
+    if (!rest || rest.startsWith('#')) continue
+    const first = dashes && whole.length === own // the line that begins the list's item in which the entry stands
+    const key = rest.match(/^([a-z_]+): *(?:[>|][-+0-9]*)? *(?:#.*)?$/)
+    if (whole.length <= most && key) return key[1]
+    if (first || whole.length <= most) {
+      own = dashes ? -1 : whole.length
+      most = dashes ? spaces.length : whole.length - 1
+    }
+  }
   return ''
 }
 
@@ -91,7 +117,7 @@ async function check() {
     if (!type.startsWith('application/json')) throw new Error(answer.statusText)
     const found = await answer.json()
     if (!found.saved) {
-      state.textContent = `Not saved: ${found.why}. Press “Save and check” to see both.`
+      state.textContent = `Not saved: ${found.why}. Press “Check and run the examples” to see both.`
       return
     }
     form.seen.value = found.seen
@@ -100,9 +126,10 @@ async function check() {
     state.textContent = `Saved in your draft. ${found.problems.length ? 'See the mistakes and warnings.' : 'No mistakes and no warnings.'}`
     view.dispatch(setDiagnostics(view.state, diagnostics(view.state.doc, found.problems)))
     showProblems(found.problems)
+    ran.textContent = found.ran || 'They can be run as soon as the mistakes are mended.'
     showRules(found.rules)
   } catch {
-    state.textContent = 'Not saved: the server does not answer. Keep this page open; it tries again when you type, or press “Save and check”.'
+    state.textContent = 'Not saved: the server does not answer. Keep this page open; it tries again when you type, or press “Check and run the examples”.'
   }
 }
 

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
@@ -19,7 +19,7 @@ from triage import clock, create_app, logs
 from triage.alerts.channels import setup
 from triage.database import db, writing
 from triage.rules.loading import RuleFileErrors
-from triage.ruleset_editor import versions
+from triage.ruleset_editor import services, versions
 
 WORKER_REST_SECONDS = 2
 """Before a worker that ended is begun anew: one that cannot begin at all must not keep a processor busy."""
@@ -104,9 +104,14 @@ def _refuse_taken(host: str, port: int, address: str) -> None:
 
 
 def _begin_rules(app: Flask) -> None:
-    """The rule files are the first version of a new site. Ends the command where the active version cannot be read: a
-    server that judged by other rules than the approved ones would do so unseen."""
+    """The rule files are the first version of a new site. Ends the command where they have mistakes, since nobody has
+    approved them yet, and where the active version cannot be read: a server that judged by other rules than the
+    approved ones would do so unseen. What newer checks find in an approved version is told and stops nothing: patients
+    wait for answers."""
     with app.app_context():
+        today = clock.now().date()
+        if versions.latest(db.session) is None:
+            _refuse_mistakes(services.check(versions.started().files, today).errors)
         with writing(db.session):
             active = versions.plant(db.session, clock.now())
         try:
@@ -116,6 +121,22 @@ def _begin_rules(app: Flask) -> None:
                 f"version {active.number} of the rules is active and cannot be read by this program:\n{errors}\n"
                 "Start the program that approved it, and change these places there."
             ) from None
+        mistakes = services.mistakes_of(active, today)
+    if mistakes:
+        found = "\n".join(f"  {problem}" for problem in mistakes)
+        click.echo(
+            f"Version {active.number} of the rules judges with mistakes. A clinician mends them:\n{found}", err=True
+        )
+
+
+def _refuse_mistakes(mistakes: Sequence[object]) -> None:
+    """Ends the command before rules that nobody approved become active with mistakes."""
+    if mistakes:
+        found = "\n".join(map(str, mistakes))
+        raise click.ClickException(
+            f"the rule files of this new site have mistakes, so they do not become active:\n{found}\n"
+            "`triage rules check` and `triage rules test` show them too."
+        )
 
 
 def address_of(host: str, port: int) -> str:

@@ -51,17 +51,22 @@ def counts(session):
     ]
 
 
+def refused(visitor, patient, caplog):
+    """A report that is told to be not saved, with the number to call and the incident that the log names."""
+    page = visitor.post("reports.too_unwell")
+    assert page.status == 503
+    assert page.shows("not saved")
+    assert page.shows(patient.care_team.phone)
+    (event,) = [entry for entry in logged(caplog) if entry["event"] == "database_failed"]
+    assert page.shows(event["incident"])
+
+
 def test_a_report_that_cannot_be_saved_says_so_and_whom_to_call(make, anna, pages, session, read_only, caplog):
     visitor = pages(make.account(anna))
     before = counts(session)
     read_only()
-    page = visitor.post("reports.too_unwell")
-    assert page.status == 503
-    assert page.shows("not saved")
-    assert page.shows(anna.care_team.phone)
+    refused(visitor, anna, caplog)
     assert counts(session) == before
-    (event,) = [entry for entry in logged(caplog) if entry["event"] == "database_failed"]
-    assert page.shows(event["incident"])
 
 
 @pytest.mark.database("sqlite")
@@ -74,13 +79,8 @@ def test_a_folder_that_cannot_be_written_is_a_database_that_cannot_be_written(
     lock = Path(database_url.removeprefix("sqlite:///") + ".lock")
     lock.unlink()
     lock.mkdir()  # a file that nobody may open, whoever runs the tests
-    page = visitor.post("reports.too_unwell")
-    assert page.status == 503
-    assert page.shows("not saved")
-    assert page.shows(anna.care_team.phone)
+    refused(visitor, anna, caplog)
     assert counts(session) == before
-    (event,) = [entry for entry in logged(caplog) if entry["event"] == "database_failed"]
-    assert page.shows(event["incident"])
 
 
 @pytest.mark.database("sqlite")

@@ -50,6 +50,7 @@ def test_from_a_threshold_to_a_new_version_and_back(make, session, app, anna, al
     expect(one.locator("#editor-state")).to_contain_text("Saved in your draft")
     expect(one.locator("#editor-told")).to_contain_text("the temperature is at least 37.8 °C (100.0 °F)")
     expect(one.locator("#editor-problems")).to_contain_text("crs-fever should stay quiet on this example")
+    expect(one.locator("#editor-ran")).to_contain_text("1 comes out differently")
     checked(one).locator("#editor-told").get_by_role("heading", name="Fever", exact=True).wait_for()
     one.goto("/ruleset/draft/rules/crs-fever")
     follow(checked(one).get_by_role("button", name="It should fire on it"))
@@ -140,6 +141,36 @@ def test_the_code_editor_names_mistakes_completes_words_and_keeps_what_was_typed
 
 
 @pytest.mark.database("sqlite")
+def test_the_code_editor_completes_what_the_schema_allows_at_that_place(dora, browse):
+    page = browse("desktop")
+    sign_in(page, dora)
+    open_file(page)
+    offered = page.locator(".cm-tooltip-autocomplete")
+    type_over(page, "temperature: {at_least: 38.0 C}", "at_least: 38.0 C", "wi")
+    expect(offered).to_contain_text("within")
+    expect(offered).not_to_contain_text("window")  # a key of another place
+    page.keyboard.press("Escape")
+    page.locator(".cm-line", has_text="urgency: urgent").first.click()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.keyboard.type("appl")
+    expect(offered).to_contain_text("applies_to")
+    page.keyboard.press("Escape")
+    page.locator(".cm-line", has_text="stays_quiet:").first.click()
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    page.keyboard.type("  - {days_since_therapy: 3, thin")
+    expect(offered).to_contain_text("thinking_check_baseline")
+    page.keyboard.press("Escape")
+    for _ in "thin":
+        page.keyboard.press("Backspace")
+    page.keyboard.type("symptoms: {seiz")
+    expect(offered).to_contain_text("seizure")
+    page.keyboard.press("Escape")
+    expect(page.locator("#editor-ran")).to_contain_text("as soon as the mistakes are mended")
+
+
+@pytest.mark.database("sqlite")
 @pytest.mark.parametrize("device", ["phone", "desktop"])
 def test_pages_of_a_change_fit_the_screen(device, make, dora, anna, browse):
     make.report(anna, temperature_c=37.9)
@@ -152,6 +183,7 @@ def test_pages_of_a_change_fit_the_screen(device, make, dora, anna, browse):
         "/ruleset/draft/rules/crs-fever",
         "/ruleset/draft/replay",
         "/ruleset/draft/propose",
+        "/ruleset/draft/discard",
         f"/ruleset/proposals/{proposal.id}",
         "/ruleset/versions",
         "/ruleset/versions/1",
@@ -171,5 +203,5 @@ def test_without_scripts_the_text_is_edited_and_checked_too(session, dora, brows
     page.goto("/ruleset/draft/files/liver.yaml")
     area = page.get_by_label("The text of the file")
     area.fill(area.input_value().replace("urgency: urgent", "urgency: urgnt", 1))
-    follow(page.get_by_role("button", name="Save and check"))
+    follow(page.get_by_role("button", name="Check and run the examples"))
     expect(page.get_by_text('did you mean "urgent"').first).to_be_visible()

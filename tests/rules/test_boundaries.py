@@ -34,6 +34,30 @@ def test_the_edges_of_days_and_of_a_span():
     assert "after CAR T cells, day 20; no report for 36h: urgent" in found
 
 
+def test_readings_of_a_device_have_their_unit_and_the_numbers_that_it_shows():
+    assert [text for text in texts("crs-low-pressure-measured") if "; " in text] == [
+        "day 40; upper blood pressure: 89 mmHg: urgent",
+        "day 40; upper blood pressure: 89.99 mmHg: urgent",
+        "day 40; upper blood pressure: 90 mmHg: soon by other rules",
+        "day 40; oxygen saturation: 91 %: urgent",
+        "day 40; oxygen saturation: 91.99 %: urgent",
+        "day 40; oxygen saturation: 92 %: soon by other rules",
+        "day 40; pulse: 120 a minute: soon by other rules",
+        "day 40; pulse: 120.01 a minute: urgent",
+        "day 40; pulse: 121 a minute: urgent",
+    ]
+
+
+def test_a_thinking_check_is_told_by_its_points():
+    before = "after CAR T cells, day 40; thinking check: "
+    assert texts("neuro-thinking-check") == [
+        before + "10 of 10 points (orientation 4, naming 3, command 1, writing 1, attention 1): not flagged",
+        before + "9 of 10 points (orientation 4, naming 3, command 1, writing 1, attention 0): urgent",
+        before + "8 of 10 points (orientation 4, naming 3, command 1, writing 0, attention 0): urgent",
+        before + "begun and not finished: urgent",
+    ]
+
+
 @pytest.mark.parametrize("rule", SINGLE)
 def test_each_shipped_rule_has_an_entry_on_which_it_fires_and_one_on_which_it_does_not(rule):
     found = boundaries(SINGLE[rule], RULESET)

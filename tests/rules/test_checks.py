@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.rules.written_rules import FILES, RULE, SOURCES, rules_with
+from tests.rules.written_rules import CATALOGUE, FILES, RULE, SOURCES, rules_with
 from triage.paths import folder
 from triage.rules import checks, loading
 from triage.rules import conditions as c
@@ -268,12 +268,19 @@ def test_overlapping_windows_of_one_sign_at_two_urgencies(days: str, found: bool
     assert all("overlapping days after car_t, one soon, one urgent" in message for message in messages)
 
 
-def test_an_early_window_that_the_catalogue_does_not_have_for_one_of_two_therapies() -> None:
-    """For a rule of one therapy the loader refuses it already."""
-    early = "{therapies: [THERAPIES], window: early}"
+def test_a_rule_for_the_early_window_where_no_therapy_has_one_concerns_nobody() -> None:
+    """Where the rule names its therapies, the loader refuses already that one of them has none."""
     with pytest.raises(loading.RuleFileErrors, match="has no early window"):
-        of("empty-window", rule("a", NAUSEA_MILD, applies_to=early.replace("THERAPIES", "donor")))
-    assert of("empty-window", rule("a", NAUSEA_MILD, applies_to=early.replace("THERAPIES", "car_t"))) == []
+        of("empty-window", rule("a", NAUSEA_MILD, applies_to="{therapies: [car_t, donor], window: early}"))
+    early = rule("a", NAUSEA_MILD, applies_to="{window: early}")
+    assert of("empty-window", early) == []
+    nowhere = CATALOGUE.replace("early: 0-28", "early: null")
+    assert nowhere != CATALOGUE
+    crs = RULE.replace("  applies_to: {therapies: [car_t], window: early}\n", "")
+    assert crs != RULE
+    assert of("empty-window", early, catalogue=nowhere, crs=crs) == [
+        "a asks for the early window, and no therapy of the catalogue has one"
+    ]
 
 
 def test_a_documented_sign_that_the_form_does_not_ask_for() -> None:

@@ -368,7 +368,7 @@ def test_explain_says_a_rule_in_sentences(folder: Path) -> None:
     assert result.exit_code == 0
     assert result.stdout.splitlines()[:3] == [
         "Chills in the first weeks (chills-early)",
-        "Concerns: people after CAR T cells, in the early window (days 0 to 28 after CAR T cells).",
+        "Concerns people after CAR T cells, in the early window (days 0 to 28 after CAR T cells).",
         "Fires when chills is at least mild.",
     ]
 

@@ -52,7 +52,7 @@ def past(tmp_path):
 def test_a_file_of_reports_is_replayed_without_a_database(changed, past):
     done = triage("rules", "replay", "--rules", changed, "--reports", past)
     assert done.returncode == 0, done.stderr
-    assert "Rising: 1 reports of 1 patients" in done.stdout
+    assert "Rising: 1 report of 1 patient" in done.stdout
     assert "+ crs-fever (urgent): temperature 37.9 °C is at least 37.8 °C" in done.stdout
     assert "Falling: 0 reports" in done.stdout
 
@@ -143,7 +143,7 @@ def test_the_demo_people_are_replayed_exported_and_imported(changed, tmp_path):
     environment = {"TRIAGE_DATA": str(tmp_path)}
     assert triage("demo", **environment).returncode == 0
     done = triage("rules", "replay", "--rules", changed, **environment)
-    assert "Rising: 1 reports of 1 patients" in done.stdout, done.stdout + done.stderr
+    assert "Rising: 1 report of 1 patient" in done.stdout, done.stdout + done.stderr
 
     written = tmp_path / "written"
     assert triage("rules", "export", written, **environment).returncode == 0

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-import pytest
+from pathlib import PurePath
 
+import pytest
+from click.testing import CliRunner
+
+from triage.cli import cli
 from triage.rules.conditions import TemperatureAtLeast
 from triage.rules.report import celsius_to_fahrenheit
 from triage.rules.ruleset import JUDGMENT
-from triage.rules.wording import fill
+from triage.rules.wording import fill, judging_lines, rule_sentences
 
 pytestmark = pytest.mark.database("sqlite")  # nothing is asked of the database but who signed in
 
@@ -66,6 +70,40 @@ def test_the_sentence_tells_the_threshold_that_the_engine_uses(visitor, make):
     for rule_id, when in plain.items():
         page = visitor.get("ruleset_editor.rule", rule_id=rule_id)
         assert page.shows(f"at least {when.celsius} °C ({celsius_to_fahrenheit(when.celsius)} °F)")
+
+
+def test_nurse_editor_and_command_say_a_rule_in_the_same_sentences(make, pages, alice, visitor):
+    """Made from the conditions, once: what the nurse reads, the clinician edits and `rules explain` prints."""
+    ruleset = make.ruleset
+    files = {PurePath(rule.place.file).name for rule in ruleset.rules[::15]}
+    beside = {id: told for name in files for id, told in told_beside(visitor, name)}
+    nurse = pages(alice)
+    for rule in ruleset.rules[::15]:
+        said = CliRunner().invoke(cli, ["rules", "explain", rule.id]).output.splitlines()
+        assert said == rule_sentences(rule, ruleset)
+        judging = judging_lines(rule, ruleset.catalogue)
+        assert said[1 : 1 + len(judging)] == judging
+        plain = [line.removeprefix("  - ") for line in judging]
+        for page in (
+            nurse.get("ruleset_editor.rule", rule_id=rule.id),
+            visitor.get("ruleset_editor.rule", rule_id=rule.id),
+            visitor.get("ruleset_editor.draft_rule", rule_id=rule.id),
+        ):
+            told = [" ".join(tag.get_text().split()) for tag in page.soup.select("main p, main li")]
+            start = told.index(plain[0])
+            assert told[start : start + len(plain)] == plain, page.path
+        assert beside[rule.id] == [" ".join(line.removeprefix("  - ").split()) for line in said[1:]]
+
+
+def told_beside(visitor, name):
+    """Id and sentences of each rule that stand beside the text of a file."""
+    page = visitor.get("ruleset_editor.draft_file", name=name)
+    for heading in page.soup.select("#editor-told h3"):
+        lines = heading.find_next_sibling("ul").select("li")
+        yield (
+            heading.a["href"].rpartition("/")[2],
+            [" ".join(line.get_text().split()).removeprefix("- ") for line in lines],
+        )
 
 
 def test_a_rule_that_is_not_there_is_a_404(visitor):

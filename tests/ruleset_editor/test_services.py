@@ -153,13 +153,31 @@ def test_the_second_of_two_who_change_at_once_is_told_and_overwrites_nothing(war
     services.propose(session, fred, as_meant(session, fred, REASON), ward.now())
 
 
-def test_a_file_that_both_changed_is_named_and_keeps_the_text_of_the_draft(ward, session, dora, fred, change):
+def test_two_who_changed_different_lines_of_one_file_keep_both(ward, session, dora, fred, change):
     change(dora)
     services.save(session, fred, "crs.yaml", versions.started().files["crs.yaml"] + "# mine\n", ward.now())
     propose_and_approve(session, dora, fred, ward.now())
 
+    assert services.catch_up(session, fred, ward.now()) == []
+    assert services.draft_of(session, fred).files["crs.yaml"] == versions.latest(session).files["crs.yaml"] + "# mine\n"
+
+
+def test_a_file_of_which_both_changed_the_same_lines_is_named_and_the_difference_shows_what_would_be_undone(
+    ward, session, dora, fred, change
+):
+    change(dora)
+    services.replace_files(session, fred, fever_at(versions.started().files, "37.9"), ward.now())
+    propose_and_approve(session, dora, fred, ward.now())
+
     assert services.catch_up(session, fred, ward.now()) == ["crs.yaml"]
-    assert services.draft_of(session, fred).files["crs.yaml"].endswith("# mine\n")
+    draft = services.draft_of(session, fred)
+    shown = services.difference_of(draft.files, load_texts(draft.files), versions.latest(session))
+    (fever,) = shown.rules
+    marked = {line.mark + line.text for line in fever.lines if line.mark and line.text.startswith("Fires")}
+    assert marked == {
+        "-Fires when the temperature is at least 37.8 °C (100.0 °F).",
+        "+Fires when the temperature is at least 37.9 °C (100.2 °F).",
+    }
 
 
 def test_of_two_proposals_the_second_cannot_be_approved_after_the_first(ward, session, dora, fred, change):
@@ -185,6 +203,39 @@ def test_what_stands_against_a_proposal_is_all_told_and_the_draft_stays(ward, se
     assert any("crs.yaml:1" in problem for problem in refused.value.problems)
     assert services.draft_of(session, dora).files["crs.yaml"] == "- id: ["
     assert count(session, RulesetProposal) == 0
+
+
+def test_a_new_warning_needs_a_written_reason_that_stays_with_the_proposal(ward, session, dora, fred):
+    """A symptom is added of which no rule asks anything: the checks warn of that."""
+    files = dict(versions.started().files)
+    files["catalogue.yaml"] = files["catalogue.yaml"].replace("symptoms:\n", NOBODY_ASKS, 1)
+    services.replace_files(session, dora, files, ward.now())
+    with pytest.raises(services.NotReady) as refused:
+        services.propose(session, dora, as_meant(session, dora, REASON), ward.now())
+    (problem,) = refused.value.problems
+    assert problem.startswith("Say why this warning is accepted: catalogue.yaml:")
+    warning = problem.partition("accepted: ")[2]
+    with pytest.raises(services.NotReady):
+        services.propose(session, dora, as_meant(session, dora, REASON, accepted={warning: "  "}), ward.now())
+    change = as_meant(session, dora, REASON, accepted={warning: "Asked for a study"})
+    proposal = services.propose(session, dora, change, ward.now())
+    assert proposal.accepted == {warning: "Asked for a study"}
+    services.approve(session, proposal.id, fred, "", ward.now())
+
+    # Answered once: the next change is not asked again.
+    services.save(session, dora, "liver.yaml", files["liver.yaml"] + "# read again\n", ward.now())
+    assert services.propose(session, dora, as_meant(session, dora, REASON), ward.now()).accepted == {}
+
+
+NOBODY_ASKS = """symptoms:
+  - code: hiccups
+    scale: severity
+    label: hiccups
+    question: Do you have hiccups?
+    about: Do they have hiccups?
+    group: general
+    asked: more
+"""
 
 
 def test_an_unchanged_draft_is_no_proposal(ward, session, dora):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any as Anything
 
 from triage.rules import conditions as c
@@ -196,8 +196,7 @@ def _edges(leaf: c.Condition, catalogue: Catalogue) -> Iterator[Data]:
             yield {"thinking_check": "abandoned"}
         case c.MeasuredAtLeast(quantity=quantity, value=value) | c.MeasuredAtMost(quantity=quantity, value=value):
             least, most = MEASURED_RANGE[quantity]
-            around = (value - 1, value, value + 1)
-            yield from ({"measured": {quantity: float(one)}} for one in around if least <= one <= most)
+            yield from ({"measured": {quantity: _plain(one)}} for one in _readings(value) if least <= one <= most)
         case c.OnSteroids():
             yield {"on_steroids": True}
         case c.FeverReducerTaken():
@@ -223,6 +222,16 @@ def _edges(leaf: c.Condition, catalogue: Catalogue) -> Iterator[Data]:
         case c.SilentFor(span=span):
             hours = int(span.total_seconds()) // 3600
             yield from ({"silent_for": f"{one}h"} for one in (hours - 1, hours, hours + 1) if one > 0)
+
+
+def _readings(limit: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+    """A device shows whole numbers: those around the limit, and the limit itself."""
+    down, up = limit.to_integral_value(ROUND_FLOOR), limit.to_integral_value(ROUND_CEILING)
+    return (limit - 1, limit, limit + 1) if down == limit else (down, limit, up)
+
+
+def _plain(value: Decimal) -> int | float:
+    return int(value) if value == value.to_integral_value() else float(value)
 
 
 _STEPS = (Decimal("0.1"), Decimal(0), Decimal("-0.1"))

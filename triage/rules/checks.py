@@ -126,18 +126,12 @@ def _signs_counted(ruleset: Ruleset, when: c.Together) -> set[str]:
 
 
 def concerns_no_day(ruleset: Ruleset) -> Iterator[Finding]:
-    """A rule for the early window of a therapy that has none concerns nobody whose therapy is known."""
+    """A rule for the early window, where no therapy of the catalogue has one, concerns nobody whose therapy is known.
+    (Of therapies that a rule names, the loader asks that each has one.)"""
     for rule in ruleset.rules:
-        if not rule.applies_to.early:
-            continue
-        empty = [code for code, span in windows(rule.applies_to, ruleset.catalogue).items() if span is None]
-        if rule.applies_to.therapies is not None and empty:
-            nobody = len(empty) == len(rule.applies_to.therapies)
-            names = " and ".join(empty)
-            message = (
-                f"{rule.id} asks for the early window of {names}, which {'has' if len(empty) == 1 else 'have'} none"
-            )
-            yield Finding(rule.place, nobody, "empty-window", message)
+        if rule.applies_to.early and not any(windows(rule.applies_to, ruleset.catalogue).values()):
+            message = f"{rule.id} asks for the early window, and no therapy of the catalogue has one"
+            yield Finding(rule.place, True, "empty-window", message)
 
 
 def pointless(ruleset: Ruleset) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any as Anything
 
 from triage.rules.assessment import Fact
-from triage.rules.catalogue import MEASURED, Catalogue, Scale, Window
+from triage.rules.catalogue import MEASURED, THINKING_CHECK_FULL, Catalogue, Scale, Window
 from triage.rules.conditions import (
     ANY_SYMPTOM,
     All,
@@ -155,9 +155,7 @@ def rule_sentences(rule: Rule, ruleset: Ruleset) -> list[str]:
     """The whole rule in plain lines: whom it concerns, when it fires, what follows, why and on what it stands."""
     lines = [
         f"{rule.title} ({rule.id})",
-        f"Concerns: {applies_sentence(rule.applies_to, ruleset.catalogue)}.",
-        *fires_lines(rule.when, ruleset.catalogue),
-        f"Then the report is {URGENCY_MEANS[rule.urgency]}.",
+        *judging_lines(rule, ruleset.catalogue),
         f"Why: {rule.why}",
         f"The patient is told: {fill(rule.advice)}",
     ]
@@ -167,6 +165,15 @@ def rule_sentences(rule: Rule, ruleset: Ruleset) -> list[str]:
     if rule.reasoning:
         lines.append(f"Reasoning: {rule.reasoning}")
     return lines
+
+
+def judging_lines(rule: Rule, catalogue: Catalogue) -> list[str]:
+    """Whom the rule concerns, when it fires and what follows; parts of its condition begin with "  - "."""
+    return [
+        f"Concerns {applies_sentence(rule.applies_to, catalogue)}.",
+        *fires_lines(rule.when, catalogue),
+        f"Then the report is {URGENCY_MEANS[rule.urgency]}.",
+    ]
 
 
 _TOLD = {
@@ -209,8 +216,12 @@ def example_sentence(data: Mapping[str, Anything], catalogue: Catalogue) -> str:
             told += [f"after {_therapy(str(value), catalogue)}"] if value else []
         elif key == "temperature_c" and isinstance(value, int | float):
             told.append(f"{number('temperature', Decimal(str(value)))} °C")
-        elif key in ("symptoms", "measured") and isinstance(value, Mapping):
+        elif key == "symptoms" and isinstance(value, Mapping):
             signs += [f"{subject_name(name, catalogue)}: {_words(str(answer))}" for name, answer in value.items()]
+        elif key == "measured" and isinstance(value, Mapping):
+            signs += [
+                f"{subject_name(name, catalogue)}: {_with_unit(name, str(answer))}" for name, answer in value.items()
+            ]
         elif key == "silent_for":
             signs.append(f"no report for {value}")
         elif key == "history" and isinstance(value, list):
@@ -219,10 +230,19 @@ def example_sentence(data: Mapping[str, Anything], catalogue: Catalogue) -> str:
                 before = example_sentence(rest, catalogue) or "a report"
                 signs.append(f"{earlier.get('hours_before')} hours before: {before}")
         elif key == "thinking_check" and isinstance(value, Mapping):
-            signs.append(f"thinking check: {', '.join(f'{item} {points}' for item, points in value.items())}")
+            signs.append(f"thinking check: {_points(value)}")
+        elif key == "thinking_check" and value == "abandoned":
+            signs.append("thinking check: begun and not finished")
         elif key != "name":
             signs.append(f"{_NAMES.get(key, _words(key))}: {_answer(value)}")
     return "; ".join(filter(None, [", ".join(told), *signs])) or "nothing answered"
+
+
+def _points(items: Mapping[str, Anything]) -> str:
+    """A thinking check as its sum, as the rules ask for it, and item by item."""
+    told = ", ".join(f"{item} {'not done' if points is None else points}" for item, points in items.items())
+    given = sum(points for points in items.values() if isinstance(points, int))
+    return f"{given} of {THINKING_CHECK_FULL} points ({told})"
 
 
 def _therapy(code: str, catalogue: Catalogue) -> str:

@@ -53,7 +53,8 @@ def as_json(result: Replay) -> str:
 
 def as_text(result: Replay) -> Iterator[str]:
     """All of it, for a terminal."""
-    yield f"{result.reports} reports of {result.patients} patients, {result.patient_weeks:.1f} patient-weeks"
+    told = f"{_counted(result.reports, 'report')} of {_counted(result.patients, 'patient')}"
+    yield f"{told}, {result.patient_weeks:.1f} patient-weeks"
     yield "Silence is not replayed: no report tells of it."
     yield ""
     sides = (result.before, result.after)
@@ -62,17 +63,17 @@ def as_text(result: Replay) -> Iterator[str]:
         yield _row(f"  are {urgency.code}", *(side.by_urgency.get(urgency, 0) for side in sides))
     yield _row("  reach a nurse", *(side.alerts for side in sides))
     yield ""
-    told = [side.to_data(result.patient_weeks) for side in sides]
+    weekly = [side.to_data(result.patient_weeks) for side in sides]
     yield _row("The same, a patient and week", "active", "proposed")
     for urgency in sorted(Urgency, reverse=True):
         yield _row(
-            f"  are {urgency.code}", *(f"{one['by_urgency_per_patient_week'][urgency.code]:.2f}" for one in told)
+            f"  are {urgency.code}", *(f"{one['by_urgency_per_patient_week'][urgency.code]:.2f}" for one in weekly)
         )
-    yield _row("  reach a nurse", *(f"{one['alerts_per_patient_week']:.2f}" for one in told))
+    yield _row("  reach a nurse", *(f"{one['alerts_per_patient_week']:.2f}" for one in weekly))
     yield ""
     for heading, changes in (("Rising", result.rising), ("Falling", result.falling)):
         patients = len({change.patient for change in changes})
-        yield f"{heading}: {len(changes)} reports of {patients} patients"
+        yield f"{heading}: {_counted(len(changes), 'report')} of {_counted(patients, 'patient')}"
         for change in changes:
             yield from _change(change)
     differing = [rule for rule in _rules(result) if _fired(result.before, rule) != _fired(result.after, rule)]
@@ -83,6 +84,10 @@ def as_text(result: Replay) -> Iterator[str]:
             yield _row(f"  {rule}", *(_and_weekly(side, rule, result.patient_weeks) for side in sides))
     yield ""
     yield f"Proposed rules that never fired: {', '.join(result.after.never_fired) or 'none'}"
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 def _row(words: str, before: int | str, after: int | str) -> str:

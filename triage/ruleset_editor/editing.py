@@ -46,6 +46,15 @@ class WrittenRule:
     text: str
     """Of the whole file."""
 
+    @property
+    def applies_to(self) -> dict[str, Any]:
+        """Whom it concerns, as far as that can be read: a draft may hold mistakes."""
+        data = self.data.get("applies_to")
+        found = dict(data) if isinstance(data, Mapping) else {}
+        if "therapies" in found and not isinstance(found["therapies"], list):
+            found["therapies"] = []
+        return found
+
     def changed(self, texts: Mapping[str, str], scalars: Mapping[Loc, str]) -> str:
         """The text of the file with other values. `texts`: keys of the rule whose value is a sentence (an empty one
         takes the key away); `scalars`: words and numbers by their way into the rule, written as given."""
@@ -212,7 +221,8 @@ def _new_key(text: str, rule: MappingNode, line: str) -> Piece:
         return Piece(at, at, f"\n{indent}{line}")
     cases = _entry(rule, "cases")
     if cases is None:
-        raise LookupError("cases")
+        at = _end(text, rule)
+        return Piece(at, at, f"\n{indent}{line}")
     at = _line_start(text, cases[0].start_mark.index)
     return Piece(at, at, f"{indent}{line}\n")
 

@@ -16,7 +16,7 @@ from triage.rules.tree import Loc
 from triage.rules.urgency import Urgency
 from triage.rules.wording import URGENCY_MEANS
 from triage.ruleset_editor.editing import WrittenRule
-from triage.ruleset_editor.services import LEAST_REASON, RuleChange
+from triage.ruleset_editor.services import LEAST_REASON, SAY_WHY, RuleChange
 
 TEXTS = {
     "title": "Title",
@@ -29,10 +29,10 @@ _SEVERITIES = [("mild", "Mild"), ("moderate", "Moderate"), ("severe", "Severe"),
 
 DEGREES, WHOLE, NUMBER, SPAN, SEVERITY, URGENCY = "degrees", "whole", "number", "span", "severity", "urgency"
 _FORMS = {
-    DEGREES: (r"\d{2,3}(\.\d{1,2})? ?°? ?[CF]", "Enter a number with its unit, for example 38.0 C or 100.4 F"),
-    WHOLE: (r"\d{1,3}", "Enter a whole number"),
-    NUMBER: (r"\d{1,4}(\.\d{1,2})?", "Enter a number without its unit"),
-    SPAN: (r"\d{1,4} ?(h|min|d)", "Enter a span such as 48h, 30 min or 2 d"),
+    DEGREES: (r"\d{1,3}(\.\d{1,2})? ?°? ?[CF]", "a number with its unit, for example 38.0 C or 100.4 F"),
+    WHOLE: (r"\d{1,3}", "a whole number"),
+    NUMBER: (r"\d{1,4}(\.\d{1,2})?", "a number without its unit"),
+    SPAN: (r"\d{1,4} ?(h|min|d)", "a span such as 48h, 30 min or 2 d"),
 }
 _DAYS = re.compile(r"\d{1,4} ?- ?(\d{1,4})?")
 
@@ -199,13 +199,13 @@ def rule_form(written: WrittenRule, catalogue: Catalogue, seen: str) -> RuleForm
     found = tuple(knobs(written, catalogue))
     fields = {knob.name: _field(knob) for knob in found}
     kind: type[RuleForm] = type("RuleFormOfOne", (RuleForm,), {**fields, "knobs": found})
-    applies = written.data.get("applies_to") or {}
+    applies = written.applies_to
     window = EARLY if applies.get("window") else THESE_DAYS if applies.get("days") else ANY_DAY
     form = kind(
         data={
             **{key: str(written.data.get(key) or "") for key in TEXTS},
-            "urgency": written.data.get("urgency"),
-            "therapies": list(applies.get("therapies") or ()),
+            "urgency": str(written.data.get("urgency")),
+            "therapies": [str(code) for code in applies.get("therapies") or ()],
             "window": window,
             "days": str(applies.get("days") or ""),
             **{knob.name: knob.written for knob in found},
@@ -221,18 +221,19 @@ def _field(knob: Knob) -> Field:
         return Select(knob.label, choices=_SEVERITIES)
     if knob.kind == URGENCY:
         return Select(knob.label, choices=[(one.code, one.code.capitalize()) for one in sorted(Urgency, reverse=True)])
-    pattern, message = _FORMS[knob.kind]
+    pattern, what = _FORMS[knob.kind]
 
     def fits(form: Any, field: Field) -> None:
         if not re.fullmatch(pattern, (field.data or "").strip()):
-            raise ValidationError(f"{knob.label}: {message[0].lower()}{message[1:]}")
+            raise ValidationError(f"{knob.label}: enter {what}")
 
-    return Text(knob.label, [fits], width=10, suffix=knob.unit, plain=True)
+    hint = "" if knob.kind == WHOLE else f"{what[0].upper()}{what[1:]}."
+    return Text(knob.label, [fits], description=hint, width=10, suffix=knob.unit, plain=True)
 
 
 def _reason(form: Any, field: Field) -> None:
     if len((field.data or "").strip()) < LEAST_REASON:
-        raise ValidationError(f"Say why, in at least {LEAST_REASON} characters")
+        raise ValidationError(SAY_WHY)
 
 
 class ProposeForm(FlaskForm):

@@ -8,40 +8,13 @@ from pathlib import PurePath
 
 from triage.models import RulesetDraft
 from triage.rules.boundaries import Boundary, boundaries
-from triage.rules.catalogue import MEASURED, SEVERITY_CODES
-from triage.rules.entries import AppliesForm, CasesForm, RuleForm
 from triage.rules.loading import CATALOGUE, RESPONSE, SOURCES
 from triage.rules.ruleset import JUDGMENT, Case, Passage, Rule, Ruleset, Source
-from triage.rules.urgency import Urgency
-from triage.rules.wording import (
-    URGENCY_MEANS,
-    applies_sentence,
-    example_sentence,
-    fill,
-    fires_lines,
-    rule_sentences,
-)
-from triage.rules.written import ConditionReader
-from triage.ruleset_editor.services import Checked
+from triage.rules.schema import RULES, SHAPES, completions, schema
+from triage.rules.wording import example_sentence, fill, judging_lines, rule_sentences
+from triage.ruleset_editor.services import Checked, Problem
 
 NO_RULES = (CATALOGUE, SOURCES, RESPONSE)
-_INNER = (
-    *(
-        "at_least",
-        "at_most",
-        "within",
-        "risen_by",
-        "below_baseline",
-        "by",
-        "lowest_in",
-        "reports",
-        "for",
-        "count",
-        "is",
-    ),
-    *("days_since_therapy", "temperature_c", "symptoms", "history", "hours_before"),
-)
-"""Keys inside conditions and examples."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +38,8 @@ class RulePage:
     """All a clinician needs to judge a rule."""
 
     rule: Rule
-    concerns: str
-    fires: tuple[str, ...]
-    then: str
+    judging: tuple[str, ...]
+    """The sentences of `rules explain`: whom it concerns, when it fires, what follows."""
     told: str
     cited: tuple[Cited, ...]
     is_judgment: bool
@@ -98,9 +70,7 @@ def read(rule: Rule, ruleset: Ruleset) -> RulePage:
     )
     return RulePage(
         rule=rule,
-        concerns=applies_sentence(rule.applies_to, ruleset.catalogue),
-        fires=tuple(fires_lines(rule.when, ruleset.catalogue)),
-        then=URGENCY_MEANS[rule.urgency],
+        judging=tuple(judging_lines(rule, ruleset.catalogue)),
         told=fill(rule.advice),
         cited=tuple(cited),
         is_judgment=rule.source == JUDGMENT,
@@ -122,6 +92,8 @@ class DraftFile:
     """A rule file in somebody's draft."""
 
     name: str
+    theme: str
+    """Its name as a heading."""
     changed: bool
     rules: tuple[tuple[str, str], ...]
     """Id and title of each rule in it."""
@@ -132,7 +104,9 @@ def draft_files(draft: RulesetDraft, base: Mapping[str, str], checked: Checked) 
     by_file: dict[str, list[tuple[str, str]]] = {name: [] for name in sorted(draft.files)}
     for rule in checked.ruleset.rules if checked.ruleset else ():
         by_file.setdefault(rule.place.file, []).append((rule.id, rule.title))
-    files = [DraftFile(name, draft.files.get(name) != base.get(name), tuple(by_file[name])) for name in by_file]
+    files = [
+        DraftFile(name, _theme(name), draft.files.get(name) != base.get(name), tuple(by_file[name])) for name in by_file
+    ]
     return sorted(files, key=lambda file: (file.name in NO_RULES, file.name))
 
 
@@ -146,6 +120,11 @@ def examples(rule: Rule, ruleset: Ruleset, checked: Checked) -> list[Example]:
             text = case.name or example_sentence(case.data, ruleset.catalogue)
             found.append(Example(number, fires, text, case.place in failed))
     return found
+
+
+def problems_of(rule: Rule, checked: Checked) -> list[Problem]:
+    """What the checks say of the rule as a whole and of its parts; its examples say it for themselves."""
+    return [one for one in checked.problems if one.place == rule.place or one.message.startswith(f"{rule.id}: ")]
 
 
 def boundaries_to_keep(rule: Rule, ruleset: Ruleset) -> list[Boundary]:
@@ -166,39 +145,38 @@ def sentences_of_file(name: str, ruleset: Ruleset) -> list[tuple[str, str, int, 
     return [(rule.id, rule.title, rule.place.line, rule_sentences(rule, ruleset)[1:]) for rule in rules]
 
 
-def words(ruleset: Ruleset) -> dict[str, list[list[str]]]:
-    """What an editor offers while somebody types: words by the key they come after, each with what it means."""
-    catalogue = ruleset.catalogue
-    severities = [[code, ""] for code in SEVERITY_CODES[1:]]
-    urgencies = [[urgency.code, URGENCY_MEANS[urgency].partition(": ")[2]] for urgency in Urgency]
-    symptoms = [[symptom.code, symptom.label] for symptom in catalogue.symptoms.values()]
-    therapies = [[code, therapy.label] for code, therapy in catalogue.therapies.items()]
-    sources = [[key, source.title] for key, source in ruleset.sources.items()]
-    conditions = ConditionReader(catalogue, lambda loc, message, key=False: None).readers
-    forms = (RuleForm, AppliesForm, CasesForm)
-    keys = dict.fromkeys([*(key for form in forms for key in form.model_fields), *conditions, *_INNER])
+def ran(checked: Checked) -> str:
+    """How many examples were run, and how many come out differently; empty where the rules cannot be read."""
+    if checked.cases is None:
+        return ""
+    differently = len(checked.cases.failed)
+    how = "all come out as they say" if not differently else f"{differently} come out differently"
+    if differently == 1:
+        how = "1 comes out differently"
+    return f"{checked.cases.count} examples were run: {how}."
+
+
+def words(ruleset: Ruleset, file: str) -> dict[str, list[list[str]]]:
+    """What an editor offers while somebody types in that file: words by the key they come after, each with what it
+    means; after no key, the keys of an entry. All of it is read out of the JSON Schema of `triage rules schema`."""
     return {
-        "symptom": symptoms,
-        "symptoms": symptoms,
-        "at_least": severities,
-        "urgency": urgencies,
-        "of": urgencies,
-        "therapies": therapies,
-        "therapy": therapies,
-        "source": [[JUDGMENT, "no document says it: give a reasoning"], *sources],
-        "more_sources": sources,
-        "measured": [[code, name] for code, (name, unit) in MEASURED.items()],
-        "window": [["early", "the early window of the therapy"]],
-        "is": [["yes", ""]],
-        "": [[key, ""] for key in keys],
+        key: [[word, meaning] for word, meaning in found.items()]
+        for key, found in completions(schema(ruleset), SHAPES.get(file, RULES)).items()
     }
 
 
 def _theme(file: str) -> str:
     """The name of a rule file as a heading: "liver.yaml" is "Liver", "crs.yaml" what it stands for."""
     name = PurePath(file).stem.replace("_", " ").replace("-", " ")
+    if file in NO_RULES:
+        return _BESIDE_RULES[file]
     return _WRITTEN_OUT.get(name, name.capitalize())
 
 
+_BESIDE_RULES = {
+    CATALOGUE: "What is asked: symptoms and therapies",
+    SOURCES: "Documents that rules stand on",
+    RESPONSE: "Who is told, and how soon",
+}
 _WRITTEN_OUT = {"crs": "Cytokine release syndrome (CRS)"}
 """Headings for names of files that are no words."""

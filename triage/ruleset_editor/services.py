@@ -33,16 +33,19 @@ from triage.rules import cases, checks
 from triage.rules.boundaries import Boundary, new_boundaries
 from triage.rules.difference import Difference, difference
 from triage.rules.loading import RuleFileErrors, load_texts
+from triage.rules.replay import Change as ReportChange
 from triage.rules.replay import Past, Replay, replay
 from triage.rules.report import from_old_data
 from triage.rules.ruleset import Place, Ruleset
 from triage.rules.tree import Loc
 from triage.ruleset_editor import editing, versions
+from triage.ruleset_editor.merging import merged_files
 
 LEAST_REASON = 10
 """Characters of a reason."""
 FEW_REPORTS = 2_000
 """So many reports the live engine judges sooner than the expressions for columns are made. Both say the same."""
+SAY_WHY = f"Say why, in at least {LEAST_REASON} characters."
 MOST_FILE = 200_000
 """Characters of one rule file that a form takes."""
 
@@ -193,7 +196,7 @@ def change_rule(
     if seen != stamp(written.text):
         raise ChangedMeanwhile(written.text)
     text = written.changed(change.texts, change.scalars)
-    if not _same(change.applies_to, written.data.get("applies_to") or {}):
+    if not _same(change.applies_to, written.applies_to):
         text = editing.find({**files, written.file: text}, rule_id).with_applies_to(change.applies_to)
     before = {(one.place.file, one.message) for one in check(files, at.date()).errors}
     after = check({**files, written.file: text}, at.date())
@@ -222,40 +225,34 @@ def keep_examples(
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether both concern the same people and days, in whatever order therapies are named."""
-    return {**one, "therapies": {*one.get("therapies", ())}} == {**other, "therapies": {*other.get("therapies", ())}}
+    named = [sorted(map(str, data.get("therapies") or ())) for data in (one, other)]
+    return named[0] == named[1] and {**one, "therapies": None} == {**other, "therapies": None}
 
 
 def discard(session: Session, person: Person) -> None:
     """Throw the clinician's draft away."""
     with writing(session):
+        versions.take_turn(session)
         draft = draft_of(session, person)
         if draft is not None:
             session.delete(draft)
 
 
 def catch_up(session: Session, person: Person, at: datetime) -> list[str]:
-    """Put the draft on top of the active version: files that only the others changed become theirs, all others stay
-    as they are in the draft. Returns the names of the files that both have changed: their text is the draft's, and the
-    difference to the active version shows what of the others' work it would undo."""
+    """Put the draft on top of the active version, with the changes of both. Returns the names of the files in which
+    both have changed the same lines: those are the draft's, and the difference to the active version shows what of the
+    others' work it would undo."""
     with writing(session):
         draft = _draft(session, person, at)
         base, active = session.get_one(RulesetActivation, draft.base), versions.plant(session, at)
-        both: list[str] = []
-        files = dict(active.files)
-        for name, text in draft.files.items():
-            if text == base.files.get(name):
-                continue
-            if files.get(name) not in (base.files.get(name), text):
-                both.append(name)
-            files[name] = text
-        for name in base.files:
-            if name not in draft.files:
-                files.pop(name, None)
-        draft.files, draft.base, draft.updated_at = files, active.number, at
-    return both
+        draft.files, clashing = merged_files(base.files, draft.files, active.files)
+        draft.base, draft.updated_at = active.number, at
+    return clashing
 
 
 def _draft(session: Session, person: Person, at: datetime) -> RulesetDraft:
+    """In turn: two windows that save at once see each other's text."""
+    versions.take_turn(session)
     draft = draft_of(session, person)
     if draft is None:
         active = versions.plant(session, at)
@@ -266,8 +263,8 @@ def _draft(session: Session, person: Person, at: datetime) -> RulesetDraft:
 
 
 def _unix(text: str) -> str:
-    """Browsers send line ends as CR LF."""
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    """Browsers send line ends as CR LF; some editors begin a file with a mark that nobody sees."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
 # --- what the machine says of it
@@ -392,7 +389,7 @@ def propose(session: Session, person: Person, change: Change, at: datetime) -> R
     if checked.ruleset is None or active is None:
         raise NotReady(*problems)
     effect = replay_on_past(session, versions.read(active), checked.ruleset)
-    problems += _unsigned(effect, change.signed)
+    problems += _unsigned(effect.to_sign, change.signed)
     entries = [one.text for one in new_boundaries(versions.read(active), checked.ruleset)]
     if unread := [text for text in entries if text not in change.confirmed]:
         many = f"{len(unread)} entries" if len(unread) > 1 else "1 entry"
@@ -427,15 +424,15 @@ def propose(session: Session, person: Person, change: Change, at: datetime) -> R
 
 def _against(checked: Checked, warnings: Iterable[Problem], change: Change) -> Iterator[str]:
     if len(change.reason.strip()) < LEAST_REASON:
-        yield f"Say why, in at least {LEAST_REASON} characters."
+        yield SAY_WHY
     yield from (f"Mend this first: {problem}" for problem in checked.errors)
     for problem in warnings:
         if not change.accepted.get(str(problem), "").strip():
             yield f"Say why this warning is accepted: {problem}"
 
 
-def _unsigned(effect: Replay, signed: Collection[str]) -> list[str]:
-    open_ones = [one for one in effect.to_sign if one.id not in signed]
+def _unsigned(falling: Iterable[ReportChange], signed: Collection[str]) -> list[str]:
+    open_ones = [one for one in falling if one.id not in signed]
     if not open_ones:
         return []
     many = f"{len(open_ones)} past reports" if len(open_ones) > 1 else "1 past report"
@@ -443,10 +440,19 @@ def _unsigned(effect: Replay, signed: Collection[str]) -> list[str]:
 
 
 def falling_since(session: Session, proposal: RulesetProposal) -> list[dict[str, Any]]:
-    """Reports that came after the proposal (or that nobody signed) and would fall from emergency or urgent."""
-    active = session.get_one(RulesetActivation, proposal.base)
-    effect = replay_on_past(session, versions.read(active), load_texts(proposal.files))
-    return [one.to_data() for one in effect.to_sign if one.id not in proposal.signed]
+    """Reports that came after the proposal (or that nobody signed) and would fall from emergency or urgent. None where
+    its files cannot be read any more: then it cannot be approved either."""
+    try:
+        falling = _falling(session, proposal)
+    except RuleFileErrors:
+        return []
+    return [one.to_data() for one in falling if one.id not in proposal.signed]
+
+
+def _falling(session: Session, proposal: RulesetProposal) -> tuple[ReportChange, ...]:
+    """All reports that would fall from emergency or urgent, as of now. Raises RuleFileErrors."""
+    base = session.get_one(RulesetActivation, proposal.base)
+    return replay_on_past(session, versions.read(base), load_texts(proposal.files)).to_sign
 
 
 def approve(
@@ -454,16 +460,18 @@ def approve(
 ) -> RulesetActivation:
     """Make a colleague's proposal the active version, from this commit on.
 
-    Reports that came since are replayed too: those that would fall from emergency or urgent must be in `signed`.
+    Reports that came since are replayed too: those that would fall from emergency or urgent must be in `signed`. The
+    checks run again: since it was proposed, a newer program may have come that knows more mistakes.
     Raises NotYours, Decided, Overtaken, NotReady and LookupError.
     """
     proposal = session.get(RulesetProposal, proposal_id)
     if proposal is None:
         raise LookupError(str(proposal_id))
-    ruleset = load_texts(proposal.files)
-    active = session.get_one(RulesetActivation, proposal.base)
-    effect = replay_on_past(session, versions.read(active), ruleset)
-    missing = _unsigned(effect, {*proposal.signed, *signed})
+    missing = [f"It has a mistake now: {problem}" for problem in check(proposal.files, at.date()).errors]
+    falling: tuple[ReportChange, ...] = ()
+    if not missing and proposal.is_waiting:
+        falling = _falling(session, proposal)
+        missing = _unsigned(falling, {*proposal.signed, *signed})
     with writing(session):
         proposal = _waiting(session, proposal_id)
         if proposal.proposed_by_id == person.id:
@@ -473,7 +481,7 @@ def approve(
             raise Overtaken(newest.number)
         if missing:
             raise NotReady(*missing)
-        more = {one.id: str(person.id) for one in effect.to_sign if one.id not in proposal.signed}
+        more = {one.id: str(person.id) for one in falling if one.id not in proposal.signed}
         proposal.signed = {**proposal.signed, **more}
         proposal.status = ProposalStatus.APPROVED
         proposal.decided_by_id, proposal.decided_at, proposal.decision = person.id, at, decision.strip()
@@ -500,7 +508,7 @@ def decline(session: Session, proposal_id: UUID, person: Person, decision: str, 
         proposal = _waiting(session, proposal_id)
         own = proposal.proposed_by_id == person.id
         if not own and len(decision.strip()) < LEAST_REASON:
-            raise NotReady(f"Say why, in at least {LEAST_REASON} characters.")
+            raise NotReady(SAY_WHY)
         proposal.status = ProposalStatus.WITHDRAWN if own else ProposalStatus.REJECTED
         proposal.decided_by_id, proposal.decided_at, proposal.decision = person.id, at, decision.strip()
         if session.get(RulesetDraft, proposal.proposed_by_id) is None:
@@ -546,10 +554,19 @@ def waiting(session: Session) -> list[RulesetProposal]:
     return list(session.scalars(query.order_by(RulesetProposal.proposed_at, RulesetProposal.id)))
 
 
+def mistakes_of(activation: RulesetActivation, today: date) -> Sequence[Problem]:
+    """What the checks of this program call a mistake in the files of that version."""
+    return check(activation.files, today).errors
+
+
 def roll_back(
     session: Session, number: int, person: Person, reason: str, at: datetime, active: int
 ) -> RulesetActivation:
     """Make the files of an earlier version active again, at once, as a new version.
+
+    What the checks find in it is shown (`mistakes_of`) and stops nothing: it judged before, and whoever goes back in
+    the night because the new rules do harm must not have to mend the old ones first. Only a version that this program
+    cannot read is refused.
 
     `active` is the version that the person saw as active. Raises Overtaken, NotReady, and LookupError for an unknown
     version.
@@ -562,7 +579,7 @@ def roll_back(
         if newest.number != active:
             raise Overtaken(newest.number)
         if len(reason.strip()) < LEAST_REASON:
-            raise NotReady(f"Say why, in at least {LEAST_REASON} characters.")
+            raise NotReady(SAY_WHY)
         if target.number == newest.number:
             raise NotReady(f"Version {number} is active already.")
         try:

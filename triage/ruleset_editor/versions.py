@@ -14,7 +14,7 @@ from typing import cast
 from uuid import UUID
 
 from flask import current_app, g, has_app_context
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from triage import logs
@@ -64,8 +64,19 @@ def latest(session: Session) -> RulesetActivation | None:
     return session.scalar(select(RulesetActivation).order_by(RulesetActivation.number.desc()).limit(1))
 
 
+def take_turn(session: Session) -> None:
+    """Inside a write transaction: whoever changes versions or drafts next waits until it ends, and then sees what it
+    changed. On SQLite writers take turns anyway."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("LOCK TABLE ruleset_activation IN SHARE ROW EXCLUSIVE MODE"))
+
+
 def plant(session: Session, at: datetime) -> RulesetActivation:
-    """The active version, which is the files of the start where there is none yet. Adds, never commits."""
+    """The active version, which is the files of the start where there is none yet. Adds, never commits.
+
+    Two that come at once cannot both become the next version: the second takes its turn, and sees the first.
+    """
+    take_turn(session)
     found = latest(session)
     if found is None:
         seed = started()

@@ -60,11 +60,15 @@ def _draft_page() -> str:
     checked = services.check(work.files, at.date())
     latest = versions.latest(db.session)
     files = base.files if base else versions.started().files
+    new_warnings = services.new_warnings(checked, files, at.date())
     return render_template(
         "rules/draft.html",
         draft=work,
         stored=services.draft_of(db.session, person()) is not None,
         checked=checked,
+        ran=pages.ran(checked),
+        old_warnings=[one for one in checked.warnings if one not in new_warnings],
+        problems=[*checked.errors, *new_warnings],
         files=pages.draft_files(work, files, checked),
         difference=_difference(work.files, checked, base),
         overtaken=latest is not None and latest.number != work.base and latest,
@@ -125,10 +129,11 @@ def _file_page(files: Mapping[str, str], name: str, text: str, stamp: str, probl
         problem=problem,
         problems=[one for one in checked.problems if one.place.file == name],
         others=[one for one in checked.problems if one.place.file != name and one.error],
+        ran=pages.ran(checked),
         sentences=pages.sentences_of_file(name, ruleset),
         problem_data=[_problem(one) for one in checked.problems],
         readable=checked.ruleset is not None,
-        words=pages.words(ruleset),
+        words=pages.words(ruleset, name),
         nonce=g.style_nonce,
     )
 
@@ -153,6 +158,7 @@ def check_file(name: str) -> ResponseReturnValue:
         saved=True,
         seen=services.stamp(work.files[name]),
         problems=[_problem(one) for one in checked.problems],
+        ran=pages.ran(checked),
         rules=told
         and [
             {"title": title, "href": url_for("ruleset_editor.draft_rule", rule_id=id), "told": lines}
@@ -186,7 +192,7 @@ def draft_rule(rule_id: str) -> ResponseReturnValue:
         except services.NotReady as refused:
             form.form_errors = [f"Not saved: {problem}" for problem in refused.problems]
         else:
-            flash("The rule is saved in your draft. It judges nothing until it is approved.", "success")
+            flash(_saved(rule_id, at), "success")
             return redirect(url_for("ruleset_editor.draft_rule", rule_id=rule_id))
     checked = services.check(work.files, at.date())
     found = checked.ruleset.by_id.get(rule_id) if checked.ruleset else None
@@ -199,8 +205,23 @@ def draft_rule(rule_id: str) -> ResponseReturnValue:
         examples=pages.examples(found, checked.ruleset, checked) if found and checked.ruleset else [],
         boundaries=pages.boundaries_to_keep(found, checked.ruleset) if found and checked.ruleset else [],
         problems=[one for one in checked.problems if one.place.file == written.file],
+        of_rule=pages.problems_of(found, checked) if found else [],
     )
     return page, 422 if form.errors else 200
+
+
+def _saved(rule_id: str, at: datetime) -> str:
+    """What the clinician is told of the saved rule, and what is left to do below the form."""
+    checked = services.check(services.working(db.session, person(), at).files, at.date())
+    rule = checked.ruleset.by_id.get(rule_id) if checked.ruleset else None
+    examples = pages.examples(rule, checked.ruleset, checked) if rule and checked.ruleset else []
+    differently = sum(one.fails for one in examples)
+    told = "The rule is saved in your draft. It judges nothing until it is approved."
+    if differently:
+        told += (
+            f" {differently} of its examples {'come' if differently > 1 else 'comes'} out differently now: see below."
+        )
+    return told
 
 
 @bp.post("/ruleset/draft/rules/<rule_id>/examples")
@@ -247,32 +268,53 @@ def _written(files: Mapping[str, str], rule_id: str) -> editing.WrittenRule:
         abort(404)
 
 
-@bp.post("/ruleset/draft/discard")
+@bp.route("/ruleset/draft/discard", methods=["GET", "POST"])
 @roles(Role.CLINICIAN)
 def discard() -> ResponseReturnValue:
+    if request.method == "GET":
+        return _lost_page("Throw your draft away?", "Throw my draft away")
     services.discard(db.session, person())
     flash("Your draft is thrown away. The active rules are as they were.", "success")
     return redirect(url_for("ruleset_editor.draft"))
 
 
+def _lost_page(heading: str, button: str) -> str:
+    """Asks once more, and shows what of the draft would be lost."""
+    at = clock.now()
+    work = services.working(db.session, person(), at)
+    base = db.session.get(RulesetActivation, work.base)
+    return render_template(
+        "rules/lose_draft.html",
+        heading=heading,
+        button=button,
+        draft=work,
+        stored=services.draft_of(db.session, person()) is not None,
+        difference=_difference(work.files, services.check(work.files, at.date()), base),
+        text=text_difference(base.files, work.files) if base else {},
+    )
+
+
 @bp.post("/ruleset/draft/catch-up")
 @roles(Role.CLINICIAN)
 def catch_up() -> ResponseReturnValue:
-    both = services.catch_up(db.session, person(), clock.now())
-    if both:
+    clashing = services.catch_up(db.session, person(), clock.now())
+    if clashing:
         flash(
-            f"Your draft stands on the active version now. You and the others changed {' and '.join(both)}: your text "
-            "is kept there, and the difference below shows what of theirs it would undo."
+            "Your draft stands on the active version now. You and the others changed the same lines of "
+            f"{' and '.join(clashing)}: yours are kept there, and the difference below shows what of theirs they "
+            "would undo."
         )
     else:
-        flash("Your draft stands on the active version now; nothing of yours was lost.", "success")
+        flash("Your draft stands on the active version now; nothing of yours or of theirs was lost.", "success")
     return redirect(url_for("ruleset_editor.draft"))
 
 
-@bp.post("/ruleset/draft/take-files")
+@bp.route("/ruleset/draft/take-files", methods=["GET", "POST"])
 @roles(Role.CLINICIAN)
 def take_files() -> ResponseReturnValue:
     """The rule files of this server become the draft."""
+    if request.method == "GET":
+        return _lost_page("Take the files of this server as your draft?", "Take the files as my draft")
     services.replace_files(db.session, person(), versions.started().files, clock.now())
     flash("The rule files of this server are your draft now.", "success")
     return redirect(url_for("ruleset_editor.draft"))
@@ -307,7 +349,8 @@ def propose() -> ResponseReturnValue:
     latest = versions.latest(db.session)
     warnings = services.new_warnings(checked, latest.files if latest else versions.started().files, at.date())
     accepted = {str(one): request.form.get(f"accepted-{n}", "") for n, one in enumerate(warnings)}
-    if form.validate_on_submit():
+    if request.method == "POST":
+        form.validate()  # all that stands against it is told at once, not the missing reason first
         change = services.Change(
             form.reason.data or "", request.form.getlist("signed"), accepted, request.form.getlist("confirmed")
         )
@@ -320,7 +363,7 @@ def propose() -> ResponseReturnValue:
             )
             return redirect(url_for("ruleset_editor.draft"))
         except services.NotReady as refused:
-            form.form_errors = list(refused.problems)
+            form.form_errors = [problem for problem in refused.problems if problem != services.SAY_WHY]
         else:
             flash("The change is proposed. Another clinician decides on it; until then nothing changes.", "success")
             return redirect(url_for("ruleset_editor.proposal", proposal_id=proposal.id))
@@ -335,6 +378,7 @@ def propose() -> ResponseReturnValue:
         signed=request.form.getlist("signed"),
         difference=_difference(work.files, checked, base),
         boundaries=new_boundaries(versions.active(), checked.ruleset),
+        titles={rule.id: rule.title for rule in checked.ruleset.rules},
         confirmed=request.form.getlist("confirmed"),
         replay=effect.to_data(),
         **_replay_words(),
@@ -357,9 +401,12 @@ def _replay_words() -> dict[str, Any]:
 def proposal(proposal_id: UUID) -> ResponseReturnValue:
     form, at = DecideForm(), clock.now()
     found = db.session.get(RulesetProposal, proposal_id) or abort(404)
+    decide = request.form.get("decide")
     if form.validate_on_submit():
         try:
-            if request.form.get("decide") == "approve":
+            if decide not in ("approve", "decline"):
+                raise services.NotReady("Nothing is decided: press one of the buttons below")
+            if decide == "approve":
                 signed = request.form.getlist("signed")
                 made = services.approve(db.session, proposal_id, person(), form.decision.data or "", at, signed)
                 flash(f"Version {made.number} judges every report from now on.", "success")
@@ -435,6 +482,7 @@ def version(number: int) -> ResponseReturnValue:
         latest=latest,
         difference=services.difference_to_the_one_before(db.session, found),
         back=text_difference(latest.files, found.files) if found.number != latest.number else None,
+        mistakes=services.mistakes_of(found, clock.now().date()) if found.number != latest.number else (),
         replay=found.proposal.replay if found.proposal else None,
         **_replay_words(),
     )
