@@ -277,7 +277,8 @@ def rules_test(path: Path | None) -> None:
 def rules_explain(rule_id: str, rules_path: Path | None) -> None:
     """Say in plain sentences what the rule ID asks for, what follows, and what it stands on.
 
-    The word "escalation" in place of an id says who is told, step by step, while nobody acknowledges an alert.
+    The word "escalation" in place of an id says who is told, step by step, while nobody acknowledges an alert;
+    the word "reminders", who is asked for a missing report before it becomes one.
 
     \b
     Exit code 0: explained. 1: there is no such rule, or the files have mistakes.
@@ -289,6 +290,10 @@ def rules_explain(rule_id: str, rules_path: Path | None) -> None:
     if rule_id == "escalation":
         for urgency, steps in wording.escalation_sentences(ruleset.response).items():
             click.echo("\n  ".join([urgency.code, *steps]))
+        return
+    if rule_id == "reminders":
+        for sentence in wording.reminder_sentences(ruleset.response) or ["nobody is reminded of a missing report"]:
+            click.echo(sentence)
         return
     click.echo("\n".join(wording.rule_sentences(_rule(ruleset, rule_id), ruleset)))
 
@@ -445,8 +450,8 @@ def serve() -> None:
 @cli.command(short_help="Open alerts for missed reports, once or for ever.")
 @click.option("--every", type=click.IntRange(min=1), metavar="SECONDS", help="Go on for ever, with this pause.")
 def silence(every: int | None) -> None:
-    """Open alerts for patients whose report is missing, by the rules that ask for silence, and open those again that
-    somebody acknowledged and wrote nothing about. `triage serve` does it too.
+    """Owe reminders of missing reports and open alerts for them, by the rules that ask for silence; open again what
+    somebody acknowledged and wrote nothing about. `triage worker` does it too, and sends the reminders.
 
     \b
     Example:  triage silence --every 60

@@ -4,16 +4,16 @@
 from __future__ import annotations
 
 import json
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 
 import pytest
 
 from tests.rules.test_loading import marked
 from tests.rules.written_rules import FILES, mistakes
 from triage.paths import folder
-from triage.rules import wording
+from triage.rules import checks, wording
 from triage.rules.loading import from_document, load, load_texts
-from triage.rules.ruleset import QuietHours, Step
+from triage.rules.ruleset import QuietHours, Reminder, Step
 from triage.rules.urgency import Urgency
 
 BEFORE_THE_SECTION = "sha256:7eae1a772f51ea7628ad34e82fd3ab08a8f4fe138656a64922dd8ee80708bfce"
@@ -93,3 +93,71 @@ def test_every_shipped_step_can_be_read_as_a_sentence():
 @pytest.mark.parametrize(("hour", "quiet"), [(19, False), (20, True), (23, True), (3, True), (7, False)])
 def test_quiet_hours_pass_midnight(hour, quiet):
     assert QuietHours(time(20), time(7)).contains(time(hour)) is quiet
+
+
+REMINDERS = """\
+reminders:
+  - {before: 90 min, tell: patient, by: [sms, mail], quiet_hours: 22:00-07:00}
+  - {before: 45 min, tell: caregivers, by: [mail]}
+"""
+REMINDED = FILES["rules/response.yaml"] + REMINDERS
+
+
+def test_reminders_are_part_of_the_ruleset_and_of_its_hash():
+    ruleset = load_texts(FILES | {"rules/response.yaml": REMINDED})
+    assert ruleset.response.reminders == (
+        Reminder(timedelta(minutes=90), "patient", ("sms", "mail"), QuietHours(time(22), time(7))),
+        Reminder(timedelta(minutes=45), "caregivers", ("mail",)),
+    )
+    again = from_document(ruleset.document)
+    assert (again.hash, again.response) == (ruleset.hash, ruleset.response)
+    assert load_texts(FILES | {"rules/response.yaml": REMINDED.replace("45 min", "44 min")}).hash != ruleset.hash
+    older = from_document(load_texts(FILES).document)
+    assert (older.hash, older.response.reminders) == (BEFORE_THE_SECTION, ())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("tell: patient", "tell: ‸nurses", ['unknown word "nurses"; one of patient, caregivers']),
+        ("by: [mail]}", "by: [‸slack]}", ['unknown word "slack"; one of sms, mail']),
+        ("by: [mail]}", "‸by: []}", ["name at least one channel, for example [sms, mail]"]),
+        ("by: [mail]}", "by: [mail, ‸mail]}", ["“mail” stands twice"]),
+        ("before: 90 min", "before: ‸soon", ["“soon” is no span of time; write for example “5 min”, “24 h” or “2 d”"]),
+        ("before: 45 min", "before: ‸2 h", ["must not come before the reminder above it"]),
+        ("22:00-07:00", "‸22-7", ["“22-7” is no part of a day; write for example “22:00-07:00”"]),
+    ],
+)  # fmt: skip
+def test_a_slip_in_a_reminder_is_told_with_its_place(old, new, expected):
+    assert old in REMINDED
+    text, wanted = marked("rules/response.yaml", REMINDED.replace(old, new, 1), expected)
+    assert mistakes(FILES | {"rules/response.yaml": text}) == wanted
+
+
+def test_the_shipped_reminders_can_be_read_as_sentences():
+    assert wording.reminder_sentences(load(folder("rules")).response) == [
+        "90 minutes before a missed report becomes an alert: the patient, by SMS, else by mail; "
+        "from 22:00 to 07:00 it waits where that alert would be soon",
+        "45 minutes before a missed report becomes an alert: the caregivers, by SMS, else by mail; "
+        "from 22:00 to 07:00 it waits where that alert would be soon",
+    ]
+
+
+def test_a_reminder_that_would_follow_each_report_at_once_is_refused():
+    """Before the alert by longer than the silence itself lasts, the grace included."""
+    silent = """\
+- id: a-day
+  title: No report for a day
+  urgency: urgent
+  when: {silent_for: 24h}
+  why: They may be too ill.
+  advice: Call.
+  source: leaflet
+  cases: {fires: [{silent_for: 24h}], stays_quiet: [{silent_for: 23h}]}
+"""
+    for before, refused in (("25 h", False), ("26 h", True)):
+        text = REMINDED.replace("before: 90 min", f"before: {before}")
+        ruleset = load_texts(FILES | {"rules/response.yaml": text, "rules/silence.yaml": silent})
+        found = [one for one in checks.run(ruleset, date(2026, 11, 1)) if one.check == "reminds-too-soon"]
+        assert bool(found) is refused
+        assert all(one.error and str(one.place).startswith("rules/silence.yaml:1:") for one in found)

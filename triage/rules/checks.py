@@ -46,6 +46,7 @@ def run(ruleset: Ruleset, today: date, texts: Mapping[str, str] | None = None) -
         *fires_on_nothing(ruleset),
         *never_fires(ruleset),
         *turns_back(ruleset),
+        *reminds_too_soon(ruleset),
         *concerns_no_day(ruleset),
         *pointless(ruleset),
         *overlapping_windows(ruleset),
@@ -104,6 +105,20 @@ def turns_back(ruleset: Ruleset) -> Iterator[Finding]:
                 )
                 yield Finding(rule.place, True, "worse-is-less", message)
                 break
+
+
+def reminds_too_soon(ruleset: Ruleset) -> Iterator[Finding]:
+    """A reminder that comes longer before the alert than the silence itself lasts would follow each report at once."""
+    for rule in ruleset.silence_rules:
+        spans = [leaf.span for leaf in c.leaves(rule.when) if isinstance(leaf, c.SilentFor)]
+        most = min(spans) + ruleset.response.silence_grace
+        for reminder in ruleset.response.reminders:
+            if reminder.before >= most:
+                message = (
+                    f"{rule.id} opens its alert {wording.span_words(most)} after a report: a reminder "
+                    f"{wording.span_words(reminder.before)} before that would come as soon as the report is sent"
+                )
+                yield Finding(rule.place, True, "reminds-too-soon", message)
 
 
 def _needed_together(rule: Rule, ruleset: Ruleset) -> Iterator[Sequence[c.Condition]]:

@@ -110,6 +110,13 @@ class StepForm(Form):
     repeat_every: str | None = None
 
 
+class ReminderForm(Form):
+    before: str
+    tell: Literal["patient", "caregivers"]
+    by: list[Literal["sms", "mail"]]
+    quiet_hours: str | None = None
+
+
 class EscalationForm(Form):
     emergency: list[StepForm]
     urgent: list[StepForm]
@@ -121,6 +128,7 @@ class ResponseForm(Form):
     outcome_within: OutcomeForm | None = None
     next_report: NextReportForm
     silence: SilenceForm
+    reminders: list[ReminderForm] | None = None
     escalation: EscalationForm | None = None
 
 

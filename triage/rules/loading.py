@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
@@ -41,6 +41,7 @@ from triage.rules.entries import (
     Form,
     FormT,
     GroupForm,
+    ReminderForm,
     ResponseForm,
     RuleForm,
     SourceForm,
@@ -60,6 +61,8 @@ from triage.rules.ruleset import (
     Citation,
     Passage,
     Place,
+    QuietHours,
+    Reminder,
     Response,
     Rule,
     Ruleset,
@@ -461,6 +464,7 @@ class _Loader:
             silence_grace=grace or timedelta(),
             outcome_within=outcomes or OUTCOME_WITHIN,
             escalation=MappingProxyType(escalation),
+            reminders=self._reminders(file, form.reminders or []),
         )
 
     def _spans(self, file: Tree, key: str, written: Mapping[str, str]) -> Mapping[Urgency, timedelta]:
@@ -506,29 +510,54 @@ class _Loader:
             if span is None:
                 self.note(file, (*loc, "after"), f"“{form.after}” is no span of time; write “{AT_ONCE}” or “5 min”")
             after = span or after
-        if not form.by:
-            self.note(file, (*loc, "by"), "name at least one channel, for example [sms, mail]")
+        self._channels(file, loc, form.by)
         for number, channel in enumerate(form.by):
-            if channel in form.by[:number]:
-                self.note(file, (*loc, "by", number), f"“{channel}” stands twice")
             if form.tell not in STAFF_TOLD and channel not in PERSONAL_CHANNELS:
                 self.note(
                     file, (*loc, "by", number), f"“{channel}” does not reach one person: a room of staff reads it"
                 )
         quiet = None
         if form.quiet_hours is not None:
-            quiet = read_quiet_hours(form.quiet_hours)
             if urgency >= Urgency.URGENT:
                 at = (*loc, "quiet_hours")
                 self.note(file, at, f"there are no quiet hours for what is {urgency.code}", key=True)
-            elif quiet is None:
-                at = (*loc, "quiet_hours")
-                self.note(file, at, f"“{form.quiet_hours}” is no part of a day; write for example “22:00-07:00”")
+            else:
+                quiet = self._quiet_hours(file, loc, form.quiet_hours)
         repeat = None
         if form.repeat_every is not None:
             # In place of what cannot be read stands a day: one slip is told once.
             repeat = self._span(file, (*loc, "repeat_every"), form.repeat_every) or timedelta(days=1)
         return Step(after, form.tell, tuple(form.by), quiet, repeat)
+
+    def _reminders(self, file: Tree, forms: list[ReminderForm]) -> tuple[Reminder, ...]:
+        """Who is asked for a missing report, one after the other."""
+        found: list[Reminder] = []
+        for number, form in enumerate(forms):
+            loc: Loc = ("reminders", number)
+            # In place of what cannot be read stands the longest span: one slip is told once.
+            before = self._span(file, (*loc, "before"), form.before) or timedelta.max
+            if found and before > found[-1].before:
+                self.note(file, (*loc, "before"), "must not come before the reminder above it")
+            self._channels(file, loc, form.by)
+            quiet = None
+            if form.quiet_hours is not None:
+                quiet = self._quiet_hours(file, loc, form.quiet_hours)
+            found.append(Reminder(before, form.tell, tuple(form.by), quiet))
+        return tuple(found)
+
+    def _channels(self, file: Tree, loc: Loc, by: Sequence[str]) -> None:
+        if not by:
+            self.note(file, (*loc, "by"), "name at least one channel, for example [sms, mail]")
+        for number, channel in enumerate(by):
+            if channel in by[:number]:
+                self.note(file, (*loc, "by", number), f"“{channel}” stands twice")
+
+    def _quiet_hours(self, file: Tree, loc: Loc, written: str) -> QuietHours | None:
+        quiet = read_quiet_hours(written)
+        if quiet is None:
+            at = (*loc, "quiet_hours")
+            self.note(file, at, f"“{written}” is no part of a day; write for example “22:00-07:00”")
+        return quiet
 
     def _must_reach_somebody(self, file: Tree, loc: Loc, steps: list[Step]) -> None:
         """Staff at once, and staff again and again in the end."""

@@ -150,6 +150,20 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Reminder:
+    """Who is asked for a report that is missing, before its silence becomes an alert."""
+
+    before: timedelta
+    """So long before the alert would open."""
+    tell: str
+    """Of TOLD, nobody of the staff."""
+    by: tuple[str, ...]
+    """Of PERSONAL_CHANNELS, the preferred one first."""
+    quiet_hours: QuietHours | None = None
+    """Only where the alert would be no more than soon."""
+
+
+@dataclass(frozen=True)
 class Response:
     """What each urgency asks of the care team, and when silence counts."""
 
@@ -160,6 +174,8 @@ class Response:
     """How long after an acknowledgement something must be written. What is not urgent has no such limit."""
     escalation: Mapping[Urgency, tuple[Step, ...]] = field(default_factory=dict)
     """Who is told, step by step. Empty in rulesets from before there was such a section."""
+    reminders: tuple[Reminder, ...] = ()
+    """Who is asked for a missing report, the earliest first. Nobody in rulesets from before there was this section."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ from triage.rules.conditions import (
     Worse,
 )
 from triage.rules.report import celsius_to_fahrenheit
-from triage.rules.ruleset import JUDGMENT, AppliesTo, Citation, Response, Rule, Ruleset, Step
+from triage.rules.ruleset import JUDGMENT, AppliesTo, Citation, Reminder, Response, Rule, Ruleset, Step
 from triage.rules.urgency import Urgency
 
 PLACEHOLDERS = ("emergency_number", "care_team_phone")
@@ -203,6 +203,19 @@ def step_sentence(step: Step) -> str:
         text += f"; from {step.quiet_hours.begins:%H:%M} to {step.quiet_hours.ends:%H:%M} it waits"
     if step.repeat_every:
         text += f"; again every {span_words(step.repeat_every)} until somebody acknowledges"
+    return text
+
+
+def reminder_sentences(response: Response) -> list[str]:
+    """Who is asked for a missing report before it becomes an alert, one after the other."""
+    return [_reminder_sentence(reminder) for reminder in response.reminders]
+
+
+def _reminder_sentence(reminder: Reminder) -> str:
+    text = f"{span_words(reminder.before)} before a missed report becomes an alert: {_TOLD[reminder.tell]}, by "
+    text += ", else by ".join(_CHANNEL.get(name, name) for name in reminder.by)
+    if quiet := reminder.quiet_hours:
+        text += f"; from {quiet.begins:%H:%M} to {quiet.ends:%H:%M} it waits where that alert would be soon"
     return text
 
 
