@@ -275,4 +275,30 @@ class Hidden(_Typed, HiddenField):
     """A field that nobody sees; form_page() prints it."""
 
 
-__all__ = ["Checkboxes", "DateParts", "Hidden", "Password", "Radios", "Select", "Text", "TextArea"]
+def mail_address(form: Any, field: Field) -> None:
+    """A validator: one mail address, or nothing."""
+    mail = (field.data or "").strip()
+    name, at, host = mail.rpartition("@")
+    if mail and not (name and at and "." in host and mail.isprintable() and not set(mail) & set(" ,;<>\"'{}")):
+        raise ValidationError("Enter one mail address, for example name@example.org")
+
+
+def mobile_number(form: Any, field: Field) -> None:
+    """A validator: one telephone number, or nothing."""
+    phone = (field.data or "").strip()
+    if phone and not (set(phone) <= set("+0123456789 ()-./") and 6 <= sum(map(str.isdigit, phone)) <= 15):
+        raise ValidationError("Enter one telephone number, for example +44 1632 960 123")
+
+
+__all__ = [
+    "Checkboxes",
+    "DateParts",
+    "Hidden",
+    "Password",
+    "Radios",
+    "Select",
+    "Text",
+    "TextArea",
+    "mail_address",
+    "mobile_number",
+]

@@ -59,6 +59,8 @@ class AlertKind(StrEnum):
 
     REPORT = "report"
     SILENCE = "silence"
+    REJUDGMENT = "rejudgment"
+    """A report that is more urgent now that it is known when the therapy was given."""
 
 
 class Disposition(StrEnum):
@@ -121,12 +123,34 @@ class MessageKind(StrEnum):
     """What somebody is told of."""
 
     ALERT = "alert"
+    REMINDER = "reminder"
+    """To a patient or caregiver: a report is missing."""
     CHANNEL_FAILING = "channel_failing"
     """To administrators: a channel does not deliver."""
     ROTA_EMPTY = "rota_empty"
     """To administrators: nobody was on call when an alert came."""
     TEST = "test"
     """Somebody tries out who would be told."""
+
+
+class EndReason(StrEnum):
+    """Why monitoring ended."""
+
+    COMPLETED = "completed"
+    TRANSFERRED = "transferred"
+    WITHDREW = "withdrew"
+    DIED = "died"
+
+
+class CourseChangeKind(StrEnum):
+    """What was entered of a therapy after the patient was enrolled."""
+
+    DOSE_ADDED = "dose_added"
+    DOSE_CORRECTED = "dose_corrected"
+    DOSE_REMOVED = "dose_removed"
+    """It was not given."""
+    COURSE_BEGUN = "course_begun"
+    STEROIDS = "steroids"
 
 
 class ProposalStatus(StrEnum):
@@ -174,10 +198,32 @@ class Patient(Model):
     synthetic: Mapped[bool] = mapped_column(default=False)
     """Made up for a demonstration."""
     enrolled_at: Mapped[UtcTime]
+    died_on: Mapped[date | None]
+    """Nothing is ever sent to the patient or a caregiver then, and the patient's account is closed."""
 
     care_team: Mapped[CareTeam] = relationship()
     courses: Mapped[list[Course]] = relationship(back_populates="patient", order_by="Course.started_on")
     people: Mapped[list[Person]] = relationship(back_populates="patient", order_by="Person.name")
+    admissions: Mapped[list[Admission]] = relationship(
+        primaryjoin="and_(Patient.id == Admission.patient_id, Admission.undone_at.is_(None))",
+        order_by="Admission.since",
+        viewonly=True,
+    )
+    """Those that were not a slip."""
+
+    @property
+    def has_died(self) -> bool:
+        return self.died_on is not None
+
+    @property
+    def in_hospital(self) -> Admission | None:
+        """The admission from which the patient has not come home."""
+        return next((stay for stay in self.admissions if stay.home_at is None), None)
+
+    @property
+    def open_course(self) -> Course | None:
+        """The course that is being monitored: the latest that has not ended."""
+        return next((course for course in reversed(self.courses) if course.ended_on is None), None)
 
 
 class Person(Model, UserMixin):
@@ -234,8 +280,12 @@ class Course(Model):
     """Day 0 in the care team's time zone; None when no date is on file."""
     ended_on: Mapped[date | None]
     """When monitoring ended."""
+    end_id: Mapped[UUID | None] = mapped_column(ForeignKey("monitoring_end.id"))
+    """Who ended it, and why; None where nobody wrote that down."""
     on_steroids_since: Mapped[date | None]
     """Or since tocilizumab was given."""
+    on_steroids_until: Mapped[date | None]
+    """The last day; None while it goes on."""
 
     patient: Mapped[Patient] = relationship(back_populates="courses")
     dose_events: Mapped[list[DoseEvent]] = relationship(back_populates="course", order_by="DoseEvent.given_on")
@@ -252,6 +302,86 @@ class DoseEvent(Model):
     kind: Mapped[DoseKind] = mapped_column(String(20))
 
     course: Mapped[Course] = relationship(back_populates="dose_events")
+
+
+class Admission(Model):
+    """A patient is in hospital: no report is expected, and nobody is reminded. A slip is taken back, never deleted."""
+
+    __tablename__ = "admission"
+    __table_args__ = (
+        CheckConstraint("home_at >= since", name="home_after"),
+        CheckConstraint("(home_at IS NULL) = (home_noted_at IS NULL)", name="home_noted"),
+        Index(
+            "uq_admission_in_hospital",
+            "patient_id",
+            unique=True,
+            sqlite_where=text("home_at IS NULL AND undone_at IS NULL"),
+            postgresql_where=text("home_at IS NULL AND undone_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[Id]
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), index=True)
+    since: Mapped[UtcTime]
+    noted_at: Mapped[UtcTime]
+    noted_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    home_at: Mapped[UtcTime | None]
+    """Since when the patient is home again: silence counts from then."""
+    home_noted_at: Mapped[UtcTime | None]
+    home_noted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    undone_at: Mapped[UtcTime | None]
+    undone_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+
+    noted_by: Mapped[Person] = relationship(foreign_keys=noted_by_id)
+    home_noted_by: Mapped[Person | None] = relationship(foreign_keys=home_noted_by_id)
+    undone_by: Mapped[Person | None] = relationship(foreign_keys=undone_by_id)
+
+
+class MonitoringEnd(Model):
+    """Monitoring of a patient ended, and why. A slip is taken back, never deleted."""
+
+    __tablename__ = "monitoring_end"
+
+    id: Mapped[Id]
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), index=True)
+    reason: Mapped[EndReason] = mapped_column(String(20))
+    ended_on: Mapped[date]
+    """The last day on which a report was expected; for a death, the day of it."""
+    noted_at: Mapped[UtcTime]
+    noted_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    undone_at: Mapped[UtcTime | None]
+    undone_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+
+    noted_by: Mapped[Person] = relationship(foreign_keys=noted_by_id)
+    undone_by: Mapped[Person | None] = relationship(foreign_keys=undone_by_id)
+
+
+class CourseChange(Model):
+    """What somebody entered or corrected of a therapy, with what stood there before. Never changed."""
+
+    __tablename__ = "course_change"
+
+    id: Mapped[Id]
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), index=True)
+    course_id: Mapped[UUID] = mapped_column(ForeignKey("course.id"))
+    kind: Mapped[CourseChangeKind] = mapped_column(String(20))
+    before_on: Mapped[date | None]
+    """The day that stood there; None for what is new."""
+    before_kind: Mapped[DoseKind | None] = mapped_column(String(20))
+    after_on: Mapped[date | None]
+    """None for what was taken out."""
+    after_kind: Mapped[DoseKind | None] = mapped_column(String(20))
+    before_until: Mapped[date | None]
+    after_until: Mapped[date | None]
+    """The last day of steroids."""
+    why: Mapped[str] = mapped_column(Text, default="")
+    changed_at: Mapped[UtcTime]
+    changed_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+
+    patient: Mapped[Patient] = relationship()
+    changed_by: Mapped[Person] = relationship()
+    rejudgments: Mapped[list[Rejudgment]] = relationship(back_populates="change", order_by="Rejudgment.number")
+    """Every report that it concerns, the earliest first."""
 
 
 class RulesetVersion(Model):
@@ -391,6 +521,41 @@ class AssessmentRecord(Model):
     report: Mapped[ReportRecord] = relationship(back_populates="assessment")
 
 
+class Rejudgment(Model):
+    """A report judged again since other days of the therapy are known. Never changed, like the assessment, which stays
+    as it was: this stands beside it."""
+
+    __tablename__ = "rejudgment"
+    __table_args__ = (UniqueConstraint("report_id", "turn"),)
+
+    id: Mapped[Id]
+    change_id: Mapped[UUID] = mapped_column(ForeignKey("course_change.id"), index=True)
+    number: Mapped[int]
+    """Its place among the reports of the change, by time."""
+    report_id: Mapped[UUID] = mapped_column(ForeignKey("report.id"))
+    turn: Mapped[int]
+    """1 when the report is judged again for the first time, then 2, and so on."""
+    ruleset_hash: Mapped[str] = mapped_column(ForeignKey("ruleset_version.hash"))
+    """The ruleset that judged the report when it came, so that only the days make a difference."""
+    data: Mapped[str] = mapped_column(Text)
+    """The data form of the report as judged here, as JSON."""
+    history: Mapped[list[str]] = mapped_column(JSON)
+    """Ids of the earlier reports it looked at."""
+    before_day: Mapped[int | None]
+    day: Mapped[int | None]
+    """Days since therapy, as judged before and as judged here."""
+    before_urgency: Mapped[Urgency]
+    before_body: Mapped[bytes] = mapped_column(LargeBinary)
+    """Canonical bytes of what was judged before: the assessment, or the rejudgment before this one."""
+    urgency: Mapped[Urgency]
+    body: Mapped[bytes] = mapped_column(LargeBinary)
+    """Canonical bytes of the assessment made here."""
+    made_at: Mapped[UtcTime]
+
+    change: Mapped[CourseChange] = relationship(back_populates="rejudgments")
+    report: Mapped[ReportRecord] = relationship()
+
+
 class Alert(Model):
     """Work for a care team, opened by an assessment or a missed report. Never deleted, its urgency never lowered.
 
@@ -463,12 +628,14 @@ class AlertFinding(Model):
     urgency: Mapped[Urgency]
     found_at: Mapped[UtcTime]
     report_id: Mapped[UUID | None] = mapped_column(ForeignKey("report.id"), unique=True)
+    rejudgment_id: Mapped[UUID | None] = mapped_column(ForeignKey("rejudgment.id"), index=True, unique=True)
     ruleset_hash: Mapped[str] = mapped_column(ForeignKey("ruleset_version.hash"))
     body: Mapped[bytes] = mapped_column(LargeBinary)
     """Canonical bytes of the assessment."""
 
     alert: Mapped[Alert] = relationship(back_populates="findings")
     report: Mapped[ReportRecord | None] = relationship()
+    rejudgment: Mapped[Rejudgment | None] = relationship()
 
 
 class AlertNote(Model):
@@ -695,6 +862,37 @@ class OwedStep(Model):
     alert: Mapped[Alert] = relationship()
 
 
+class OwedReminder(Model):
+    """Somebody is to be asked for a missing report: once for each silence and step of the rules."""
+
+    __tablename__ = "owed_reminder"
+    __table_args__ = (
+        UniqueConstraint("patient_id", "silent_since", "number"),
+        Index(
+            "ix_owed_reminder_waiting",
+            "due_at",
+            sqlite_where=text("done_at IS NULL AND cancelled_at IS NULL"),
+            postgresql_where=text("done_at IS NULL AND cancelled_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[Id]
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    silent_since: Mapped[UtcTime]
+    """Names the silence."""
+    number: Mapped[int]
+    """Its place among the reminders of the rules, from 0."""
+    tell: Mapped[str] = mapped_column(String(30))
+    channels: Mapped[list[str]] = mapped_column(JSON)
+    owed_at: Mapped[UtcTime]
+    due_at: Mapped[UtcTime]
+    """Later than `owed_at` in quiet hours."""
+    done_at: Mapped[UtcTime | None]
+    """Its messages are owed (`Delivery`)."""
+    cancelled_at: Mapped[UtcTime | None]
+    """A report came, or none is expected any more."""
+
+
 class Delivery(Model):
     """One message owed to one person, or to one room of staff, by one channel.
 
@@ -718,6 +916,7 @@ class Delivery(Model):
     kind: Mapped[MessageKind] = mapped_column(String(20))
     alert_id: Mapped[UUID | None] = mapped_column(ForeignKey("alert.id"), index=True)
     step_id: Mapped[UUID | None] = mapped_column(ForeignKey("owed_step.id"), index=True)
+    reminder_id: Mapped[UUID | None] = mapped_column(ForeignKey("owed_reminder.id"), index=True)
     care_team_id: Mapped[UUID] = mapped_column(ForeignKey("care_team.id"), index=True)
     person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"), index=True)
     """None: a room or service of all staff."""

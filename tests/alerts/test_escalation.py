@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 
 from triage.alerts import escalation, services
-from triage.database import alembic_config, engine_for, upgrade, writing
+from triage.database import writing
 from triage.models import Alert, Delivery, Disposition, OwedStep
 from triage.rules.loading import from_document
 from triage.rules.ruleset import CHANNELS
@@ -174,31 +174,3 @@ def test_quiet_hours_hold_for_what_is_soon_only(urgency, waits, make, anna, alic
         assert running(session, alert)[0].due_at == (at + timedelta(days=1)).replace(hour=7, second=0, microsecond=0)
         escalation.carry_out(session, {"mail"}, at + timedelta(hours=22))
         assert told(session)
-
-
-def test_the_tables_come_to_a_database_that_holds_people_and_open_alerts(tmp_path, database_url, make, anna, session):
-    """From 0003, with rows: they stay, and the open alert gets its steps from the first sweep."""
-    from sqlalchemy import text
-
-    engine = engine_for(database_url)
-    alert = make.alert(anna, Urgency.URGENT)
-    session.rollback()
-    downgraded = (
-        "DROP TABLE duty",
-        "DELETE FROM delivery",
-        "DROP TABLE delivery",
-        "DROP TABLE owed_step",
-        "DROP TABLE channel_state",
-        "ALTER TABLE person DROP COLUMN mail",
-        "UPDATE alembic_version SET version_num = '0003'",
-    )
-    with engine.connect().execution_options(triage_write=True) as connection, connection.begin():
-        for statement in downgraded:
-            connection.execute(text(statement))
-    engine.dispose()
-    upgrade(database_url)
-    session.rollback()
-    assert session.get_one(Alert, alert.id).urgency is Urgency.URGENT
-    assert {person.mail for person in anna.people} == {""}
-    assert escalation.adopt(session, make.ruleset, make.now()) == 1
-    assert alembic_config(database_url)

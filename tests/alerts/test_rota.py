@@ -10,7 +10,7 @@ from sqlalchemy import select
 from tests.alerts.test_worker import Recorder
 from tests.pages import Part
 from triage.alerts import rota, worker
-from triage.database import alembic_config, engine_for, upgrade, writing
+from triage.database import writing
 from triage.models import AuditEntry, Delivery, Duty, Person
 from triage.rules.urgency import Urgency
 
@@ -172,20 +172,3 @@ def test_a_test_is_marked_as_one_everywhere(app, make, session, alice, bob, page
 def test_a_test_that_reaches_nobody_says_so(make, alice, pages):
     page = pages(alice).get("alerts.rota").press("Send a test to whoever is on call")
     assert page.shows("Nobody can be reached")
-
-
-def test_the_rota_comes_to_a_database_that_holds_people(database_url, make, anna, alice, session):
-    from sqlalchemy import text
-
-    make.alert(anna, Urgency.URGENT)
-    session.rollback()
-    engine = engine_for(database_url)
-    with engine.connect().execution_options(triage_write=True) as connection, connection.begin():
-        connection.execute(text("DROP TABLE duty"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0004'"))
-    engine.dispose()
-    upgrade(database_url)
-    session.rollback()
-    make.duty(alice)
-    assert rota.on_call(session, make.team(), make.now()) == [alice]
-    assert alembic_config(database_url)

@@ -69,18 +69,22 @@ OLDER = (
 """A ward of migration 0002, on which a nurse has acknowledged an alert. All rows have the same id."""
 
 
-def test_an_alert_that_was_acknowledged_before_0003_is_taken_by_whoever_did_it(older_url):
-    from sqlalchemy.orm import Session
-
-    upgrade(older_url, "0002")
-    engine = engine_for(older_url)
-    id, at = UUID(int=7), datetime(2026, 3, 2, 8, tzinfo=UTC)
+def _fill(engine, id, at):
     typed = (bindparam("id", type_=Uuid()), bindparam("at", type_=UtcDateTime()), bindparam("yes", type_=Boolean()))
     with engine.begin() as connection:
         for statement in OLDER:
             named = [each for each in typed if f":{each.key}" in statement]
             values = {"id": id, "at": at, "yes": True}
             connection.execute(text(statement).bindparams(*named), {each.key: values[each.key] for each in named})
+
+
+def test_an_alert_that_was_acknowledged_before_0003_is_taken_by_whoever_did_it(older_url):
+    from sqlalchemy.orm import Session
+
+    upgrade(older_url, "0002")
+    engine = engine_for(older_url)
+    id, at = UUID(int=7), datetime(2026, 3, 2, 8, tzinfo=UTC)
+    _fill(engine, id, at)
     upgrade(older_url)
     with Session(engine) as session:
         alert = session.get_one(models.Alert, id)
@@ -88,6 +92,33 @@ def test_an_alert_that_was_acknowledged_before_0003_is_taken_by_whoever_did_it(o
         assert (alert.notes, alert.call_backs, alert.opinions) == ([], [], [])
     with pytest.raises(DBAPIError, match="never lowered"), engine.begin() as connection:
         connection.execute(text("UPDATE alert SET urgency = 1"))
+    engine.dispose()
+
+
+def test_a_ward_that_is_older_than_escalation_rota_and_reminders_gets_them_all(older_url):
+    """From 0002 with an open alert: the rows stay, the alert gets its steps from the first sweep, a nurse can be put on
+    the rota, and a patient whose day 0 is corrected keeps what stood there."""
+    from sqlalchemy.orm import Session
+
+    from triage.alerts import escalation, rota
+    from triage.rules.loading import load
+
+    id, at = UUID(int=7), datetime(2026, 3, 2, 8, tzinfo=UTC)
+    upgrade(older_url, "0002")
+    engine = engine_for(older_url)
+    _fill(engine, id, at)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alert SET status = 'open', acknowledged_at = NULL, acknowledged_by_id = NULL"))
+    upgrade(older_url)
+    with Session(engine) as session:
+        nurse, patient = session.get_one(models.Person, id), session.get_one(models.Patient, id)
+        assert (nurse.mail, patient.died_on, patient.admissions, patient.courses) == ("", None, [], [])
+        assert session.get_one(models.Alert, id).urgency is Urgency.URGENT
+        assert escalation.adopt(session, load(folder("rules")), at) == 1
+        with writing(session):
+            values = {"care_team_id": id, "person_id": id, "entered_by_id": id}
+            session.add(models.Duty(begins_at=at, ends_at=at.replace(hour=20), **values))
+        assert rota.on_call(session, session.get_one(models.CareTeam, id), at) == [nurse]
     engine.dispose()
 
 

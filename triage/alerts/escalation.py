@@ -27,7 +27,19 @@ from triage import logs
 from triage.accounts import audit
 from triage.alerts import rota
 from triage.database import writing
-from triage.models import Alert, AlertStatus, CareTeam, Delivery, MessageKind, OwedStep, Patient, Person, Role
+from triage.models import (
+    Alert,
+    AlertStatus,
+    CareTeam,
+    Delivery,
+    MessageKind,
+    OwedReminder,
+    OwedStep,
+    Patient,
+    Person,
+    ReportRecord,
+    Role,
+)
 from triage.rules.ruleset import CHANNELS, PERSONAL_CHANNELS, STAFF_TOLD, QuietHours, Ruleset, Step
 from triage.rules.urgency import Urgency
 
@@ -122,6 +134,9 @@ def go_on(session: Session, delivery: Delivery, channels: Collection[str], at: d
     if not usable:
         return False
     team = session.get_one(CareTeam, delivery.care_team_id)
+    if delivery.reminder_id is not None and delivery.person is not None:
+        reminder = session.get_one(OwedReminder, delivery.reminder_id)
+        return owe_reminder(session, reminder, team.id, delivery.person, usable, at)
     if delivery.step_id is None:
         return bool(delivery.person) and notify(session, [cast(Person, delivery.person)], delivery.kind, at, usable)
     step = session.get_one(OwedStep, delivery.step_id)
@@ -134,7 +149,8 @@ def recipients(session: Session, team: CareTeam, tell: str, patient_id: UUID, at
     empty list."""
     if tell not in STAFF_TOLD:
         role = Role.PATIENT if tell == "patient" else Role.CAREGIVER
-        return _people(session, Person.patient_id == patient_id, Person.role == role)
+        living = Person.patient.has(Patient.died_on.is_(None))
+        return _people(session, Person.patient_id == patient_id, Person.role == role, living)
     of_team = Person.care_team_id == team.id
     if tell == "on_call":
         return rota.on_call(session, team, at) or _people(session, of_team)
@@ -163,6 +179,26 @@ def notify(
     return owed
 
 
+def owe_reminder(
+    session: Session, reminder: OwedReminder, team_id: UUID, person: Person, channels: Collection[str], at: datetime
+) -> bool:
+    """Owe a message of a reminder by the first of these channels that reaches the person; whether one does."""
+    usable = [name for name in channels if address_of(person, name)]
+    if usable:
+        key = _key(MessageKind.REMINDER, reminder.id, person.id, usable[0])
+        _owe(
+            session,
+            key,
+            at,
+            kind=MessageKind.REMINDER,
+            team_id=team_id,
+            person=person,
+            usable=usable,
+            reminder_id=reminder.id,
+        )
+    return bool(usable)
+
+
 def owe_test(session: Session, team: CareTeam, channels: Collection[str], by: Person, at: datetime) -> int:
     """Owe a test, marked as one, by every channel that is set up, to whoever is on call or, with an empty rota, to all
     staff; how many messages. Commits once."""
@@ -186,9 +222,26 @@ def address_of(person: Person, channel: str) -> str:
     return {"mail": person.mail, "sms": person.phone}.get(channel, "")
 
 
+def quiet_until(quiet: QuietHours, time_zone: str, at: datetime) -> datetime | None:
+    """When those quiet hours end, if they are now."""
+    local = at.astimezone(ZoneInfo(time_zone))
+    if not quiet.contains(local.time()):
+        return None
+    end = local.replace(hour=quiet.ends.hour, minute=quiet.ends.minute, second=0, microsecond=0, fold=0)
+    return end if end > local else end + timedelta(days=1)
+
+
+def answered() -> ColumnElement[bool]:
+    """Of reminders: whether a report has come since the silence began."""
+    return exists().where(
+        ReportRecord.patient_id == OwedReminder.patient_id, ReportRecord.reported_at > OwedReminder.silent_since
+    )
+
+
 def sendable(at: datetime) -> ColumnElement[bool]:
     """Of deliveries joined with their alert and step: those to send at that moment. One whose alert somebody has
-    acknowledged is not sent any more."""
+    acknowledged is not sent any more, nor a reminder once a report has come, nor anything to the people of a patient
+    who has died."""
     return and_(
         Delivery.delivered_at.is_(None),
         Delivery.given_up_at.is_(None),
@@ -196,6 +249,14 @@ def sendable(at: datetime) -> ColumnElement[bool]:
         Delivery.next_try_at <= at,
         or_(Delivery.lease_until.is_(None), Delivery.lease_until <= at),
         or_(Delivery.alert_id.is_(None), and_(Alert.status == AlertStatus.OPEN, OwedStep.cancelled_at.is_(None))),
+        ~_reminder_stopped(),
+        ~exists().where(Person.id == Delivery.person_id, Patient.id == Person.patient_id, Patient.died_on.is_not(None)),
+    )
+
+
+def _reminder_stopped() -> ColumnElement[bool]:
+    return exists().where(
+        OwedReminder.id == Delivery.reminder_id, or_(OwedReminder.cancelled_at.is_not(None), answered())
     )
 
 
@@ -203,9 +264,9 @@ def tidy(session: Session, at: datetime) -> None:
     """Mark the deliveries that are not to be sent any more, so that the list of waiting ones stays short."""
     stopped = (
         select(Delivery.id)
-        .join(OwedStep, OwedStep.id == Delivery.step_id)
+        .outerjoin(OwedStep, OwedStep.id == Delivery.step_id)
         .where(
-            OwedStep.cancelled_at.is_not(None),
+            or_(OwedStep.cancelled_at.is_not(None), _reminder_stopped()),
             Delivery.delivered_at.is_(None),
             Delivery.given_up_at.is_(None),
             Delivery.cancelled_at.is_(None),
@@ -302,11 +363,7 @@ def _quiet_until(step: OwedStep, team: CareTeam, at: datetime) -> datetime | Non
     if not step.quiet_hours:
         return None
     begins, ends = (time.fromisoformat(part) for part in step.quiet_hours.split("-"))
-    local = at.astimezone(ZoneInfo(team.time_zone))
-    if not QuietHours(begins, ends).contains(local.time()):
-        return None
-    end = local.replace(hour=ends.hour, minute=ends.minute, second=0, microsecond=0)
-    return end if end > local else end + timedelta(days=1)
+    return quiet_until(QuietHours(begins, ends), team.time_zone, at)
 
 
 def _owe_step(
@@ -368,6 +425,7 @@ def _owe(
     usable: Sequence[str],
     alert_id: UUID | None = None,
     step_id: UUID | None = None,
+    reminder_id: UUID | None = None,
     urgency: Urgency = Urgency.ROUTINE,
 ) -> None:
     """A delivery, unless one of that key is there: two workers may come to the same end at once."""
@@ -380,6 +438,7 @@ def _owe(
         "others": list(usable[1:]),
         "alert_id": alert_id,
         "step_id": step_id,
+        "reminder_id": reminder_id,
         "urgency": urgency,
         "due_at": at,
         "next_try_at": at,

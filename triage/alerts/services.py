@@ -83,6 +83,8 @@ def add_finding(
     kind: AlertKind,
     report_id: UUID | None,
     at: datetime,
+    *,
+    rejudgment_id: UUID | None = None,
 ) -> Alert | None:
     """Open an alert for the finding, or let it join the patient's unresolved one. None for a routine assessment, and
     for a report whose every reason is muted for the patient while no alert is open.
@@ -127,6 +129,7 @@ def add_finding(
             urgency=assessment.urgency,
             found_at=at,
             report_id=report_id,
+            rejudgment_id=rejudgment_id,
             ruleset_hash=assessment.ruleset,
             body=assessment.to_bytes(),
         )

@@ -2,43 +2,48 @@
 
 1. Every patient with a running course whose therapy expects daily reports today is looked at, days counted from the
    latest dose; an unknown therapy or day counts as expecting one.
+   Nobody is waited for while the patient is in hospital, nor after a death.
 2. Silent since: the last report or the day on which reports began to be expected (day 0; the next dose, where there
-   was a pause before it; enrolment, where that came later), whichever is the latest.
+   was a pause before it; enrolment, where that came later) or the return from hospital, whichever is the latest.
 3. The rules that ask for silence judge it after the grace of response.yaml is taken off: a rule of 24 hours and a grace
    of 2 hours open an alert 26 hours after the last report, so that a report a little later than yesterday's alarms
    nobody.
 4. The same silence is told once, and again only when a more urgent rule fires, or when it goes on as long once more
    after somebody resolved the alert: "will report this evening" must not be the last that anybody hears.
 5. A patient whose check fails gets an urgent finding that says so; the others are still looked at.
+6. Before the alert come the reminders of response.yaml: each so long before the moment at which the alert would open.
+   That moment is found by asking what these rules would say then, so that a reminder comes earlier wherever they are
+   stricter. Each is owed once for a silence (`triage.alerts.reminders`).
 
-Looking takes a fixed number of queries and no lock. What is found is decided again, patient by patient, under the lock
-of the patient's row: a report that comes meanwhile wins, and two checks at once make one finding.
+Looking takes a fixed number of queries and no lock, and writes nothing while there is nothing new. What is found is
+decided again, patient by patient, under the lock of the patient's row: a report that comes meanwhile wins, and two
+checks at once make one finding and one reminder.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, func, or_, select
+from sqlalchemy import Select, exists, func, or_, select
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from triage import clock, logs
 from triage.accounts import audit
-from triage.alerts import work
+from triage.alerts import escalation, work
 from triage.alerts.services import add_finding
 from triage.database import db, writing
-from triage.models import Alert, AlertFinding, AlertKind, Course, Patient, ReportRecord
+from triage.models import Alert, AlertFinding, AlertKind, Course, OwedReminder, Patient, ReportRecord
 from triage.reports import history
 from triage.rules.assessment import Assessment, Fact, FiredRule
 from triage.rules.catalogue import Therapy
 from triage.rules.engine import assess_silence
 from triage.rules.report import Report
-from triage.rules.ruleset import Ruleset
+from triage.rules.ruleset import Reminder, Ruleset
 from triage.rules.urgency import Urgency
 from triage.rules.wording import fact_sentence, hours
 from triage.ruleset_editor import versions
@@ -82,12 +87,22 @@ def _look() -> Exception | None:
 
 
 def sweep(session: Session, ruleset: Ruleset, at: datetime) -> int:
-    """Open or raise alerts for missing reports at that moment (UTC); how many findings were added."""
+    """Owe the reminders of missing reports, and open or raise alerts for them, at that moment (UTC); how many findings
+    were added."""
     session.rollback()
     patients = list(session.scalars(_with_running_course(at)))
-    last = _last_reports(session, [patient.id for patient in patients])
-    missing = [patient.id for patient in patients if _may_be_missing(ruleset, patient, last.get(patient.id), at)]
-    return sum(_tell(session, ruleset, patient_id, at) for patient_id in missing)
+    ids = [patient.id for patient in patients]
+    last, found, reminded = _last_reports(session, ids), _found(session, ids), _reminded(session, ids)
+    to_tell, to_remind = [], []
+    for patient in patients:
+        heard = last.get(patient.id)
+        if _due(ruleset, patient, heard, reminded.get(patient.id, frozenset()), at):
+            to_remind.append(patient.id)
+        if _news(ruleset, patient, heard, found.get(patient.id, ()), at):
+            to_tell.append(patient.id)
+    for patient_id in to_remind:
+        _remind(session, ruleset, patient_id, at)
+    return sum(_tell(session, ruleset, patient_id, at) for patient_id in to_tell)
 
 
 def _with_running_course(at: datetime) -> Select[Patient]:
@@ -96,7 +111,11 @@ def _with_running_course(at: datetime) -> Select[Patient]:
     return (
         select(Patient)
         .where(Patient.courses.any(or_(Course.ended_on.is_(None), Course.ended_on >= yesterday)))
-        .options(joinedload(Patient.care_team), selectinload(Patient.courses).selectinload(Course.dose_events))
+        .options(
+            joinedload(Patient.care_team),
+            selectinload(Patient.courses).selectinload(Course.dose_events),
+            selectinload(Patient.admissions),
+        )
         .order_by(Patient.id)
     )
 
@@ -117,12 +136,90 @@ def _last_reports(session: Session, patients: Iterable[UUID]) -> dict[UUID, Repo
     return {record.patient_id: record for record in session.scalars(latest)}
 
 
-def _may_be_missing(ruleset: Ruleset, patient: Patient, last: ReportRecord | None, at: datetime) -> bool:
+_Findings = Sequence[tuple[AlertFinding, datetime | None]]
+"""What was told of a patient's silences, each with the time when its alert was resolved."""
+_Reminded = frozenset[tuple[datetime, int]]
+"""Since when the patient was silent, and the number of the reminder: what was owed already."""
+
+
+def _found(session: Session, patients: Iterable[UUID]) -> dict[UUID, _Findings]:
+    """What was told since the last report of each patient."""
+    answered = exists().where(
+        ReportRecord.patient_id == Alert.patient_id, ReportRecord.reported_at >= AlertFinding.found_at
+    )
+    query = (
+        select(Alert.patient_id, AlertFinding, Alert.resolved_at)
+        .join(Alert, Alert.id == AlertFinding.alert_id)
+        .where(Alert.patient_id.in_(list(patients)), AlertFinding.kind == AlertKind.SILENCE, ~answered)
+    )
+    found: dict[UUID, list[tuple[AlertFinding, datetime | None]]] = {}
+    for patient_id, finding, resolved_at in session.execute(query):
+        found.setdefault(patient_id, []).append((finding, resolved_at))
+    return {**found}
+
+
+def _reminded(session: Session, patients: Iterable[UUID]) -> dict[UUID, _Reminded]:
+    query = select(OwedReminder.patient_id, OwedReminder.silent_since, OwedReminder.number)
+    found: dict[UUID, set[tuple[datetime, int]]] = {}
+    for patient_id, since, number in session.execute(query.where(OwedReminder.patient_id.in_(list(patients)))):
+        found.setdefault(patient_id, set()).add((since, number))
+    return {patient_id: frozenset(reminders) for patient_id, reminders in found.items()}
+
+
+def _news(ruleset: Ruleset, patient: Patient, last: ReportRecord | None, found: _Findings, at: datetime) -> bool:
     try:
-        assessment = judge(ruleset, patient, last, at)
+        return _to_tell(ruleset, patient, last, found, at) is not None
     except Exception:
-        return True  # `_tell` meets the same failure and says so
-    return assessment is not None and assessment.urgency > Urgency.ROUTINE
+        return _failure_to_tell(ruleset, patient, last, found, at) is not None
+
+
+def _due(
+    ruleset: Ruleset, patient: Patient, last: ReportRecord | None, reminded: _Reminded, at: datetime
+) -> list[tuple[int, Reminder, Urgency]]:
+    """The reminders whose time has come, with their number and the urgency of the alert that would follow."""
+    try:
+        return list(_reminders(ruleset, patient, last, reminded, at))
+    except Exception:  # told as an alert: the same check fails there
+        return []
+
+
+def _reminders(
+    ruleset: Ruleset, patient: Patient, last: ReportRecord | None, reminded: _Reminded, at: datetime
+) -> Iterator[tuple[int, Reminder, Urgency]]:
+    since = silent_since(ruleset, patient, last, at)
+    for number, reminder in enumerate(ruleset.response.reminders):
+        if (since, number) in reminded:
+            continue
+        coming = judge(ruleset, patient, last, at + reminder.before)
+        if coming is not None and coming.urgency > Urgency.ROUTINE:
+            yield number, reminder, coming.urgency
+
+
+def _remind(session: Session, ruleset: Ruleset, patient_id: UUID, at: datetime) -> None:
+    """Owe the reminders that are due, unless a report or another check came first."""
+    try:
+        with writing(session):
+            patient = session.get_one(Patient, patient_id, with_for_update=True)
+            last = _last_reports(session, [patient_id]).get(patient_id)
+            reminded = _reminded(session, [patient_id]).get(patient_id, frozenset())
+            for number, reminder, urgency in _due(ruleset, patient, last, reminded, at):
+                waits = None
+                if reminder.quiet_hours and urgency < Urgency.URGENT:
+                    waits = escalation.quiet_until(reminder.quiet_hours, patient.care_team.time_zone, at)
+                owed = OwedReminder(
+                    patient_id=patient.id,
+                    silent_since=silent_since(ruleset, patient, last, at),
+                    number=number,
+                    tell=reminder.tell,
+                    channels=list(reminder.by),
+                    owed_at=at,
+                    due_at=waits or at,
+                )
+                session.add(owed)
+                session.flush()
+                audit.record(session, "reminder_owed", by=None, patient=patient, subject=str(owed.id), at=at)
+    except Exception as error:  # the next sweep tries again; the patients after this one must not wait for it
+        logs.failure("reminder_not_owed", error, patient=str(patient_id))
 
 
 def _tell(session: Session, ruleset: Ruleset, patient_id: UUID, at: datetime) -> int:
@@ -131,7 +228,12 @@ def _tell(session: Session, ruleset: Ruleset, patient_id: UUID, at: datetime) ->
         with writing(session):
             patient = session.get_one(Patient, patient_id, with_for_update=True)
             last = _last_reports(session, [patient_id]).get(patient_id)
-            assessment = _to_tell(session, ruleset, patient, last, at)
+            found = _found(session, [patient_id]).get(patient_id, ())
+            try:
+                assessment = _to_tell(ruleset, patient, last, found, at)
+            except Exception as error:
+                logs.failure("silence_check_failed", error, patient=str(patient.id))
+                assessment = _failure_to_tell(ruleset, patient, last, found, at)
             if assessment is None:
                 return 0
             add_finding(session, ruleset, patient, assessment, AlertKind.SILENCE, None, at)
@@ -152,39 +254,35 @@ class _Told:
 
 
 def _to_tell(
-    session: Session, ruleset: Ruleset, patient: Patient, last: ReportRecord | None, at: datetime
+    ruleset: Ruleset, patient: Patient, last: ReportRecord | None, found: _Findings, at: datetime
 ) -> Assessment | None:
     """What has to be said of the patient's silence now; None when there is nothing new to say."""
-    try:
-        assessment = judge(ruleset, patient, last, at)
-        if assessment is None or assessment.urgency is Urgency.ROUTINE:
-            return None
-        told = _told(session, patient, silent_since(ruleset, patient, last, at), failed=False)
-        if assessment.urgency > told.urgency:
-            return assessment
-        again = None if told.waiting else judge(ruleset, patient, last, at, not_before=told.handled_at)
-        return assessment if again is not None and again.urgency > Urgency.ROUTINE else None
-    except Exception as error:
-        logs.failure("silence_check_failed", error, patient=str(patient.id))
-        told = _told(session, patient, last.reported_at if last else None, failed=True)
-        if told.waiting or (told.handled_at is not None and at - told.handled_at < FAILED_AGAIN_AFTER):
-            return None
-        return _failed(ruleset, patient)
+    assessment = judge(ruleset, patient, last, at)
+    if assessment is None or assessment.urgency is Urgency.ROUTINE:
+        return None
+    told = _told(found, silent_since(ruleset, patient, last, at), failed=False)
+    if assessment.urgency > told.urgency:
+        return assessment
+    again = None if told.waiting else judge(ruleset, patient, last, at, not_before=told.handled_at)
+    return assessment if again is not None and again.urgency > Urgency.ROUTINE else None
 
 
-def _told(session: Session, patient: Patient, since: datetime | None, *, failed: bool) -> _Told:
+def _failure_to_tell(
+    ruleset: Ruleset, patient: Patient, last: ReportRecord | None, found: _Findings, at: datetime
+) -> Assessment | None:
+    """That the check failed; None where that was said already."""
+    told = _told(found, last.reported_at if last else None, failed=True)
+    if told.waiting or (told.handled_at is not None and at - told.handled_at < FAILED_AGAIN_AFTER):
+        return None
+    return _failed(ruleset, patient)
+
+
+def _told(findings: _Findings, since: datetime | None, *, failed: bool) -> _Told:
     """The findings about this silence: those of the rules, or those of checks that failed."""
-    query = (
-        select(AlertFinding, Alert.resolved_at)
-        .join(Alert, Alert.id == AlertFinding.alert_id)
-        .where(Alert.patient_id == patient.id, AlertFinding.kind == AlertKind.SILENCE)
-    )
-    if since is not None:
-        query = query.where(AlertFinding.found_at > since)
     found = [
         (finding, resolved_at)
-        for finding, resolved_at in session.execute(query)
-        if (CHECK_FAILED.encode() in finding.body) is failed
+        for finding, resolved_at in findings
+        if (since is None or finding.found_at > since) and (CHECK_FAILED.encode() in finding.body) is failed
     ]
     return _Told(
         urgency=max((finding.urgency for finding, _ in found), default=Urgency.ROUTINE),
@@ -198,6 +296,8 @@ def judge(
 ) -> Assessment | None:
     """What the silence rules say at that moment; None while no report is expected. `not_before`: silence before it
     does not count."""
+    if patient.has_died or _in_hospital(patient, at):
+        return None
     today = history.local_date(patient.care_team, at)
     course = history.current_course(patient, today)
     if course is None:
@@ -215,14 +315,20 @@ def judge(
 
 
 def silent_since(ruleset: Ruleset, patient: Patient, last: ReportRecord | None, at: datetime) -> datetime:
-    """The latest of: the last report, else enrolment; and the day on which reports began to be expected."""
+    """The latest of: the last report, else enrolment; the return from hospital; the day on which reports began to be
+    expected."""
     heard = last.reported_at if last else patient.enrolled_at
+    heard = max(heard, *(stay.home_at for stay in patient.admissions if stay.home_at and stay.home_at <= at), heard)
     today = history.local_date(patient.care_team, at)
     course = history.current_course(patient, today)
     began = _expected_from(course, ruleset.catalogue.therapies.get(course.therapy or ""), today) if course else None
     if began is None:
         return heard
     return max(heard, datetime.combine(began, datetime.min.time(), ZoneInfo(patient.care_team.time_zone)))
+
+
+def _in_hospital(patient: Patient, at: datetime) -> bool:
+    return any(stay.since <= at and (stay.home_at is None or stay.home_at > at) for stay in patient.admissions)
 
 
 def _expected(therapy: Therapy | None, day: int | None) -> bool:

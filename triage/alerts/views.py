@@ -23,6 +23,7 @@ bp = Blueprint("alerts", __name__)
 
 KINDS = {
     MessageKind.ALERT: "an alert is waiting",
+    MessageKind.REMINDER: "a report is missing",
     MessageKind.CHANNEL_FAILING: "a channel fails",
     MessageKind.ROTA_EMPTY: "nobody is on call",
     MessageKind.TEST: "TEST",

@@ -1,7 +1,8 @@
 """Carries out what is owed: `triage worker`.
 
 A sweep, every few seconds:
-1. Open alerts without steps get them; steps whose time has come become deliveries (triage/alerts/escalation.py).
+1. Open alerts without steps get them; steps whose time has come become deliveries (triage/alerts/escalation.py), and so
+   do reminders of missing reports (triage/alerts/reminders.py).
 2. Deliveries that are due are put together, one message for each person or room and channel: "3 alerts are waiting".
    After an outage that is one message a person, and the most urgent goes first.
 3. Those of one message are leased: an UPDATE that must change exactly one row each. Another worker passes them by.
@@ -29,7 +30,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from triage import clock, logs
-from triage.alerts import escalation, messages, silence, work
+from triage.alerts import escalation, messages, reminders, silence, work
 from triage.alerts.channels import setup
 from triage.alerts.channels.message import Channel, Message, Undelivered
 from triage.database import db, writing
@@ -100,6 +101,7 @@ def sweep(session: Session, ruleset: Ruleset, channels: Mapping[str, Channel], n
     """Carry out what is owed at this moment; how many messages were sent."""
     escalation.adopt(session, ruleset, now())
     escalation.carry_out(session, channels, now())
+    reminders.carry_out(session, channels, now())
     sent = _deliver(session, channels, now)
     escalation.tidy(session, now())
     return sent
