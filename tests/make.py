@@ -16,7 +16,7 @@ import itertools
 import secrets
 from collections.abc import Mapping
 from dataclasses import fields
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -28,12 +28,15 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from triage.models import (
+        Admission,
         Alert,
         CallBack,
         CareTeam,
         Course,
+        CourseChange,
         DoseEvent,
         Duty,
+        MonitoringEnd,
         Patient,
         Person,
         ReportRecord,
@@ -300,6 +303,31 @@ class Make:
         at, ends_on = self.now(), self._today(patient) + timedelta(days=days)
         work.mute(self.session, self.ruleset, patient, rule.id, "Known, and told to the clinic", ends_on, by, at)
         return self.session.scalars(select(RuleMute).where(RuleMute.patient_id == patient.id)).one()
+
+    def admission(self, patient: Patient, by: Person, *, ago: timedelta = timedelta()) -> Admission:
+        """The patient is in hospital since then."""
+        from triage.monitoring import stays
+
+        return stays.note_admission(self.session, patient, self.now() - ago, by, self.now())
+
+    def end(self, patient: Patient, by: Person, reason: str = "completed", *, on: date | None = None) -> MonitoringEnd:
+        """Monitoring of the patient ended yesterday, or that day."""
+        from triage.models import EndReason
+        from triage.monitoring import stays
+
+        on = on or self._today(patient) - timedelta(days=1)
+        return stays.end_monitoring(self.session, patient, EndReason(reason), on, by, self.now())
+
+    def course_change(self, patient: Patient, by: Person, *, day: int = 0) -> CourseChange:
+        """A further dose of the patient's course, given `day` days ago."""
+        from triage.models import DoseKind
+        from triage.monitoring import courses
+
+        given_on = self._today(patient) - timedelta(days=day)
+        with self.app.app_context():
+            return courses.add_dose(
+                self.session, self.ruleset, patient.courses[0], given_on, DoseKind("infusion"), by, self.now()
+            )
 
     def proposal(self, by: Person) -> RulesetProposal:
         """A change that waits for a decision: the active files with a remark more."""

@@ -195,7 +195,7 @@ def test_an_account_of_another_patient_cannot_be_renewed_through_this_one(visito
 
 
 def test_a_further_dose_starts_the_count_anew(visitor, make, anna, today, session):
-    page = visitor.get("accounts.add_dose", patient_id=anna.id)
+    page = visitor.get("monitoring.add_dose", patient_id=anna.id)
     page = page.press("Add dose", kind="dose_step", **parts("given_on", today))
     assert page.path == f"/people/{anna.id}"
     session.rollback()
@@ -207,13 +207,15 @@ def test_a_further_dose_starts_the_count_anew(visitor, make, anna, today, sessio
 
 def test_the_first_dose_makes_day_0_known(visitor, make, today, session):
     berta = make.patient("Berta", day=None)
-    visitor.get("accounts.add_dose", patient_id=berta.id).press("Add dose", kind="infusion", **parts("given_on", today))
+    visitor.get("monitoring.add_dose", patient_id=berta.id).press(
+        "Add dose", kind="infusion", **parts("given_on", today)
+    )
     session.rollback()
     assert berta.courses[0].started_on == today
 
 
 def test_a_dose_in_the_future_is_a_slip(visitor, anna, today):
-    page = visitor.get("accounts.add_dose", patient_id=anna.id)
+    page = visitor.get("monitoring.add_dose", patient_id=anna.id)
     page = page.press("Add dose", kind="infusion", **parts("given_on", today + timedelta(days=2)))
     assert page.errors == ["The dose cannot be in the future"]
     assert page.field("given_on-year") == str((today + timedelta(days=2)).year)
@@ -222,8 +224,8 @@ def test_a_dose_in_the_future_is_a_slip(visitor, anna, today):
 def test_the_end_of_monitoring_closes_no_alert(visitor, make, anna, alice, today, pages, session):
     """An urgent alert leaves only by a person's decision."""
     alert = make.alert(anna, Urgency.URGENT)
-    page = visitor.get("accounts.end_monitoring", patient_id=anna.id)
-    page = page.press("End monitoring", **parts("ended_on", today))
+    page = visitor.get("monitoring.end", patient_id=anna.id)
+    page = page.press("End monitoring", reason="completed", **parts("ended_on", today))
     assert page.shows(f"ended on {today.isoformat()}")
     session.rollback()
     assert anna.courses[0].ended_on == today
@@ -232,8 +234,8 @@ def test_the_end_of_monitoring_closes_no_alert(visitor, make, anna, alice, today
 
 
 def test_monitoring_cannot_end_before_it_began(visitor, anna, today):
-    page = visitor.get("accounts.end_monitoring", patient_id=anna.id)
-    page = page.press("End monitoring", **parts("ended_on", today - timedelta(days=6)))
+    page = visitor.get("monitoring.end", patient_id=anna.id)
+    page = page.press("End monitoring", reason="completed", **parts("ended_on", today - timedelta(days=6)))
     assert page.errors == ["The last day cannot be before day 0"]
 
 

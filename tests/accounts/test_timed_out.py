@@ -37,7 +37,7 @@ def sign_in_on(page, person):
 
 def test_a_form_sent_after_the_sign_in_ended_is_sent_again_by_one_press(emil, anna, dose, pages, session):
     visitor = pages(emil)
-    form = visitor.get("accounts.add_dose", patient_id=anna.id)
+    form = visitor.get("monitoring.add_dose", patient_id=anna.id)
     visitor.time_out()
     page = form.press_only("Add dose", **dose)
     assert page.status == 401
@@ -64,7 +64,7 @@ def test_right_after_signing_in_the_number_is_that_of_the_own_team(make, pages):
 
 def test_a_mistyped_passphrase_in_between_loses_nothing(emil, anna, dose, pages, session):
     visitor = pages(emil)
-    form = visitor.get("accounts.add_dose", patient_id=anna.id)
+    form = visitor.get("monitoring.add_dose", patient_id=anna.id)
     visitor.time_out()
     page = form.press_only("Add dose", **dose).press("Sign in", sign_in_name=emil.sign_in_name, passphrase="wrong")
     sign_in_on(page, emil).press("Send it now")
@@ -74,7 +74,7 @@ def test_a_mistyped_passphrase_in_between_loses_nothing(emil, anna, dose, pages,
 def test_a_page_older_than_the_sign_in_asks_for_one_more_press(emil, anna, dose, pages, session):
     """Signing in again in another tab makes the form's token worthless, not what was typed."""
     visitor = pages(emil)
-    form = visitor.get("accounts.add_dose", patient_id=anna.id)
+    form = visitor.get("monitoring.add_dose", patient_id=anna.id)
     visitor.time_out()
     sign_in_on(visitor.get("accounts.sign_in"), emil)
     page = form.press_only("Add dose", **dose)
@@ -161,7 +161,7 @@ def test_the_same_nurse_sends_what_she_typed(make, anna, alice, pages, session):
 
 def test_answers_that_hold_markup_are_carried_as_text(emil, anna, dose, pages, session):
     visitor = pages(emil)
-    form = visitor.get("accounts.add_dose", patient_id=anna.id)
+    form = visitor.get("monitoring.add_dose", patient_id=anna.id)
     visitor.time_out()
     page = sign_in_on(form.press_only("Add dose", **(dose | {"kind": '"><script>alert(1)</script>'})), emil)
     assert page.field("kind") == '"><script>alert(1)</script>'

@@ -11,7 +11,6 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from triage.accounts import services as accounts
 from triage.alerts import services
 from triage.database import db
 from triage.models import Alert, AlertFinding, AlertStatus, AuditEntry, Disposition, Person
@@ -112,7 +111,7 @@ def test_after_resolution_a_new_report_opens_a_new_alert(make, anna, alice, sess
 
 def test_nothing_but_resolving_ends_an_alert(make, anna, session, alice):
     make.alert(anna, Urgency.URGENT)
-    accounts.end_monitoring(session, anna.courses[0], make.now().date(), alice, make.now())
+    make.end(anna, alice)
     make.report(anna, chills="none", temperature_c=36.6)
 
     assert only(session).status == AlertStatus.OPEN

@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from triage.care_team.queue import clock_words, span_words
 from triage.database import writing
-from triage.models import Alert, AlertFinding, AlertStatus, AuditEntry, Course, Patient
+from triage.models import Alert, AlertFinding, AlertStatus, AuditEntry, Patient
 from triage.rules.urgency import Urgency
 
 NOTE = "Telephoned, comes in today"
@@ -88,10 +88,8 @@ def test_a_patient_without_a_course_or_with_an_unknown_therapy_stays_in_the_queu
 
 
 def test_an_alert_stays_when_monitoring_ends(make, anna, pages, alice, session):
-    from triage.accounts import services
-
     make.alert(anna)
-    services.end_monitoring(session, session.query(Course).one(), make.now().date(), alice, make.now())
+    make.end(anna, alice)
     assert names(pages(alice).get("care_team.queue")) == ["Anna"]
 
 

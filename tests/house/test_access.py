@@ -40,8 +40,18 @@ TABLE = {
     "accounts.patient": Row({ADMINISTRATOR}, of="patient"),
     "accounts.give_access": Row({ADMINISTRATOR}, of="patient"),
     "accounts.renew_access": Row({ADMINISTRATOR}, of="patient"),
-    "accounts.add_dose": Row({ADMINISTRATOR}, of="patient"),
-    "accounts.end_monitoring": Row({ADMINISTRATOR}, of="patient"),
+    "accounts.reach": Row({ADMINISTRATOR}, of="patient"),
+    "monitoring.admitted": Row({NURSE, ADMINISTRATOR}, of="patient"),
+    "monitoring.home": Row({NURSE, ADMINISTRATOR}, of="admission"),
+    "monitoring.take_back_admission": Row({NURSE, ADMINISTRATOR}, of="admission"),
+    "monitoring.end": Row({NURSE, ADMINISTRATOR}, of="patient"),
+    "monitoring.take_back_end": Row({NURSE, ADMINISTRATOR}, of="end of monitoring"),
+    "monitoring.change": Row({NURSE, ADMINISTRATOR}, of="change of a course"),
+    "monitoring.add_dose": Row({ADMINISTRATOR}, of="patient"),
+    "monitoring.correct_dose": Row({ADMINISTRATOR}, of="dose"),
+    "monitoring.remove_dose": Row({ADMINISTRATOR}, of="dose"),
+    "monitoring.begin_course": Row({ADMINISTRATOR}, of="patient"),
+    "monitoring.steroids": Row({ADMINISTRATOR}, of="course"),
     "reports.home": Row(REPORTERS),
     "reports.too_unwell": Row(REPORTERS),
     "reports.danger": Row(REPORTERS),
@@ -112,7 +122,7 @@ TABLE = {
 }
 
 
-ENDS_THE_VISIT = {"alerts.remove_duty", "accounts.sign_out", "accounts.renew_access", "accounts.end_monitoring"}
+ENDS_THE_VISIT = {"alerts.remove_duty", "accounts.sign_out", "accounts.renew_access", "monitoring.end"}
 """Tried last: what comes after would meet a ward without accounts or courses."""
 
 
@@ -142,6 +152,11 @@ class Ward:
             "step": "danger",
             "person_id": self.people[CAREGIVER].id,
             "rule_id": make.ruleset.rules[0].id,
+            "admission_id": make.admission(patient, self.people[NURSE]).id,
+            "end_id": make.end(make.patient(f"{name}'s neighbour", team=team), self.people[NURSE]).id,
+            "change_id": make.course_change(patient, self.people[ADMINISTRATOR]).id,
+            "dose_id": patient.courses[0].dose_events[0].id,
+            "course_id": patient.courses[0].id,
             "duty_id": make.duty(self.people[NURSE]).id,
             "staff_id": self.people[NURSE].id,
             "name": "crs.yaml",

@@ -14,15 +14,16 @@ import pytest
 import triage
 
 PACKAGE = Path(triage.__file__).resolve().parent
-ROOMS = ("accounts", "reports", "alerts", "care_team", "ruleset_editor")
+ROOMS = ("accounts", "reports", "alerts", "monitoring", "care_team", "ruleset_editor")
 
 # Beneath every room.
 GROUND = r"clock|paths|logs|database|models|fields|rules\..*"
 # What a room offers to the others; its views and forms never.
 OF_ACCOUNTS = r"accounts\.(access|audit)"
 RULESETS = r"ruleset_editor\.versions"
-REPORTS = r"reports\.(services|history|results)"
-ALERTS = r"alerts\.(services|work|mutes)"
+REPORTS = r"reports\.(services|history|results|rejudging)"
+ALERTS = r"alerts\.(services|work|mutes|reminders)"
+MONITORING = r"monitoring\.tales"
 
 # The first line whose pattern names the importing module decides.
 MAY: tuple[tuple[str, str], ...] = (
@@ -34,13 +35,18 @@ MAY: tuple[tuple[str, str], ...] = (
     (r"fields", r"rules\..*"),
     (r"database", r"rules\.urgency|paths"),
     (r"models", r"rules\.urgency|database"),
-    # Deeper rooms may not know shallower ones: accounts < ruleset_editor < alerts < reports < care_team. Rulesets and
+    # Deeper rooms may not know shallower ones: accounts < ruleset_editor < alerts < reports < monitoring <
+    # care_team. Rulesets and
     # earlier reports are looked up by rooms beneath them too.
     (r"accounts\..*", rf"{GROUND}|accounts\..*|{RULESETS}"),
     (r"ruleset_editor\..*", rf"{GROUND}|ruleset_editor\..*|{OF_ACCOUNTS}"),
     (r"alerts\..*", rf"{GROUND}|alerts\..*|{OF_ACCOUNTS}|{RULESETS}|reports\.history"),
     (r"reports\..*", rf"{GROUND}|reports\..*|{OF_ACCOUNTS}|{RULESETS}|{ALERTS}"),
-    (r"care_team\..*", rf"{GROUND}|care_team\..*|{OF_ACCOUNTS}|{RULESETS}|{REPORTS}|{ALERTS}|alerts\.(rota|silence)"),
+    (r"monitoring\..*", rf"{GROUND}|monitoring\..*|{OF_ACCOUNTS}|{RULESETS}|{REPORTS}|{ALERTS}"),
+    (
+        r"care_team\..*",
+        rf"{GROUND}|care_team\..*|{OF_ACCOUNTS}|{RULESETS}|{REPORTS}|{ALERTS}|{MONITORING}|alerts\.(rota|silence)",
+    ),
 )
 
 # A command starts itself: what `triage silence` and `triage rules replay` run needs an application around it.

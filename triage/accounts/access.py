@@ -19,12 +19,17 @@ from sqlalchemy.orm import joinedload
 
 from triage.database import db
 from triage.models import (
+    Admission,
     Alert,
     CallBack,
     CareTeam,
+    Course,
+    CourseChange,
+    DoseEvent,
     Duty,
     Handover,
     HandoverAcceptance,
+    MonitoringEnd,
     Patient,
     Person,
     ReportRecord,
@@ -158,6 +163,40 @@ def mute_for(person: Person, mute_id: UUID) -> RuleMute:
     """That muted rule; 404 outside the person's reach."""
     reach = patients_of(person).with_only_columns(Patient.id)
     query = select(RuleMute).where(RuleMute.id == mute_id, RuleMute.patient_id.in_(reach))
+    return db.session.scalar(query) or abort(404)
+
+
+def course_for(person: Person, course_id: UUID) -> Course:
+    """That course; 404 outside the person's reach."""
+    reach = patients_of(person).with_only_columns(Patient.id)
+    return db.session.scalar(select(Course).where(Course.id == course_id, Course.patient_id.in_(reach))) or abort(404)
+
+
+def dose_for(person: Person, dose_id: UUID) -> DoseEvent:
+    """That dose; 404 outside the person's reach."""
+    reach = patients_of(person).with_only_columns(Patient.id)
+    query = select(DoseEvent).join(DoseEvent.course).where(DoseEvent.id == dose_id, Course.patient_id.in_(reach))
+    return db.session.scalar(query) or abort(404)
+
+
+def change_for(person: Person, change_id: UUID) -> CourseChange:
+    """What was changed of a course; 404 outside the person's reach."""
+    reach = patients_of(person).with_only_columns(Patient.id)
+    query = select(CourseChange).where(CourseChange.id == change_id, CourseChange.patient_id.in_(reach))
+    return db.session.scalar(query) or abort(404)
+
+
+def admission_for(person: Person, admission_id: UUID) -> Admission:
+    """That stay in hospital; 404 outside the person's reach."""
+    reach = patients_of(person).with_only_columns(Patient.id)
+    query = select(Admission).where(Admission.id == admission_id, Admission.patient_id.in_(reach))
+    return db.session.scalar(query) or abort(404)
+
+
+def end_for(person: Person, end_id: UUID) -> MonitoringEnd:
+    """That end of monitoring; 404 outside the person's reach."""
+    reach = patients_of(person).with_only_columns(Patient.id)
+    query = select(MonitoringEnd).where(MonitoringEnd.id == end_id, MonitoringEnd.patient_id.in_(reach))
     return db.session.scalar(query) or abort(404)
 
 

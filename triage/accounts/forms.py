@@ -10,8 +10,8 @@ from wtforms import Field, ValidationError
 from wtforms.validators import DataRequired, Length
 
 from triage.accounts.services import Account, Enrolment, Refused
-from triage.fields import DateParts, Hidden, Password, Radios, Text
-from triage.models import DoseKind, Role
+from triage.fields import DateParts, Hidden, Password, Radios, Text, mail_address, mobile_number
+from triage.models import Role
 from triage.rules.catalogue import Catalogue
 
 NOT_KNOWN = "unknown"
@@ -45,6 +45,9 @@ def _name_for_signing_in(form: Any, field: Field) -> None:
         raise ValidationError("A sign-in name has letters, digits, and . - _ @ only")
 
 
+_SHORT_MAIL = Length(max=254, message="Shorten the mail address")
+_SHORT_PHONE = Length(max=40, message="Shorten the telephone number")
+_REMINDED = "A reminder is sent there when a report is missing. It says nothing about health. May be empty"
 LONGEST_AGO = timedelta(days=731)
 """Nobody is watched at home for longer after a dose."""
 
@@ -95,6 +98,8 @@ class EnrolForm(_Dates):
         plain=True,
         description="Leave empty if the patient gets no account now",
     )
+    mail = Text("Mail address of the patient", [mail_address, _SHORT_MAIL], plain=True, description=_REMINDED)
+    mobile = Text("Mobile telephone of the patient", [mobile_number, _SHORT_PHONE], description=_REMINDED)
 
     def offer(self, catalogue: Catalogue) -> None:
         """The therapies of the catalogue."""
@@ -125,7 +130,16 @@ class EnrolForm(_Dates):
             started_on=self.started_on.data,
             on_steroids_since=self.on_steroids_since.data,
             sign_in_name=(self.sign_in_name.data or "").strip(),
+            mail=(self.mail.data or "").strip(),
+            mobile=(self.mobile.data or "").strip(),
         )
+
+
+class ReachForm(FlaskForm):
+    """Where a patient or caregiver is reminded of a missing report."""
+
+    mail = Text("Mail address", [mail_address, _SHORT_MAIL], plain=True, description=_REMINDED)
+    phone = Text("Mobile telephone", [mobile_number, _SHORT_PHONE], description=_REMINDED)
 
 
 class AccessForm(FlaskForm):
@@ -137,7 +151,13 @@ class AccessForm(FlaskForm):
         message="Choose whose account it is",
     )
     name = Text("Name", [DataRequired("Enter the name"), Length(max=200, message="Shorten the name")])
-    phone = Text("Telephone", [Length(max=40, message="Shorten the telephone number")], inputmode="tel")
+    phone = Text(
+        "Mobile telephone",
+        [mobile_number, _SHORT_PHONE],
+        inputmode="tel",
+        description=f"Nurses call it, too. {_REMINDED}",
+    )
+    mail = Text("Mail address", [mail_address, _SHORT_MAIL], plain=True, description=_REMINDED)
     sign_in_name = Text(
         "Sign-in name",
         [
@@ -158,51 +178,5 @@ class AccessForm(FlaskForm):
             sign_in_name=(self.sign_in_name.data or "").strip(),
             role=Role(self.role.data),
             phone=(self.phone.data or "").strip(),
+            mail=(self.mail.data or "").strip(),
         )
-
-
-class DoseForm(_Dates):
-    """A further infusion, cycle start or dose step."""
-
-    given_on = DateParts("Day it was given")
-    kind = Radios(
-        "What was it?",
-        choices=[
-            (DoseKind.INFUSION.value, "Infusion"),
-            (DoseKind.CYCLE_START.value, "Start of a cycle"),
-            (DoseKind.DOSE_STEP.value, "Dose step or restart"),
-        ],
-        message="Choose what was given",
-    )
-
-    def validate_given_on(self, field: Field) -> None:
-        self.not_later_than_today(field, "The dose")
-        self.not_too_long_ago(field, "The dose")
-
-    def day(self) -> date:
-        """The day that was filled in; only after validation."""
-        day: date = self.given_on.data
-        return day
-
-    def dose_kind(self) -> DoseKind:
-        return DoseKind(self.kind.data)
-
-
-class EndForm(_Dates):
-    """The last day on which reports are expected."""
-
-    ended_on = DateParts("Last day of monitoring")
-
-    def __init__(self, today: date, began: date | None, **kwargs: Any) -> None:
-        self.began = began
-        super().__init__(today, **kwargs)
-
-    def validate_ended_on(self, field: Field) -> None:
-        self.not_later_than_today(field, "The last day")
-        if field.data is not None and self.began is not None and field.data < self.began:
-            raise ValidationError("The last day cannot be before day 0")
-
-    def day(self) -> date:
-        """The day that was filled in; only after validation."""
-        day: date = self.ended_on.data
-        return day

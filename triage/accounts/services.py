@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from triage.accounts import audit, passwords
+from triage.accounts import audit, passwords, sessions
 from triage.database import writing
 from triage.models import AuditEntry, CareTeam, ChannelState, Course, DoseEvent, DoseKind, Patient, Person, Role
 
@@ -57,6 +57,9 @@ class Enrolment:
     started_on: date | None
     on_steroids_since: date | None
     sign_in_name: str
+    mail: str = ""
+    mobile: str = ""
+    """Where the account is reminded of a missing report."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Account:
     sign_in_name: str
     role: Role
     phone: str = ""
+    mail: str = ""
 
 
 @dataclass(frozen=True)
@@ -89,7 +93,7 @@ def sign_in(session: Session, name: str, password: str, at: datetime) -> Person:
         raise SignInRefused(Refused.TOO_MANY)
     if password == DEMO_PASSWORD and not current_app.config["LOCAL"]:
         raise SignInRefused(Refused.DEMO_PASSWORD)
-    found = session.scalar(select(Person).where(Person.sign_in_name == name))
+    found = session.scalar(select(Person).where(Person.sign_in_name == name, sessions.not_closed()))
     right = passwords.matches(found.password_hash if found else None, password)
     if found is None or not right or not found.active:
         with writing(session):
@@ -110,7 +114,8 @@ def enrol(
     session: Session, team: CareTeam, enrolment: Enrolment, by: Person, at: datetime
 ) -> tuple[Patient, Access | None]:
     """A new patient with a course and, if a sign-in name is given, an account. Raises NameTaken."""
-    access = _new_access(enrolment.name, enrolment.sign_in_name, Role.PATIENT) if enrolment.sign_in_name else None
+    account = Account(enrolment.name, enrolment.sign_in_name, Role.PATIENT, enrolment.mobile, enrolment.mail)
+    access = _new_access(account) if enrolment.sign_in_name else None
     try:
         with writing(session):
             patient = Patient(
@@ -141,7 +146,7 @@ def enrol(
 
 def give_access(session: Session, patient: Patient, account: Account, by: Person, at: datetime) -> Access:
     """An account for the patient or for somebody who cares for them. Raises NameTaken."""
-    access = _new_access(account.name, account.sign_in_name, account.role, account.phone)
+    access = _new_access(account)
     try:
         with writing(session):
             _add_account(session, access, patient, by, at)
@@ -161,21 +166,11 @@ def renew_access(session: Session, person: Person, by: Person, at: datetime) -> 
     return access
 
 
-def add_dose(session: Session, course: Course, given_on: date, kind: DoseKind, by: Person, at: datetime) -> None:
-    """A further dose event; days since therapy count from the latest. The first one makes day 0 known."""
+def set_reach(session: Session, account: Person, mail: str, phone: str, by: Person, at: datetime) -> None:
+    """Where a patient or caregiver is reminded of a missing report; empty: not by this."""
     with writing(session):
-        event = DoseEvent(course=course, given_on=given_on, kind=kind)
-        session.add(event)
-        course.started_on = min(given_on, course.started_on or given_on)
-        session.flush()
-        audit.record(session, "dose_added", by=by, patient=course.patient, subject=str(event.id), at=at)
-
-
-def end_monitoring(session: Session, course: Course, on: date, by: Person, at: datetime) -> None:
-    """No more reports are expected after that day. Alerts stay as they are: only a person's decision closes one."""
-    with writing(session):
-        course.ended_on = on
-        audit.record(session, "monitoring_ended", by=by, patient=course.patient, subject=str(course.id), at=at)
+        account.mail, account.phone = mail, phone
+        audit.record(session, "contact_changed", by=by, patient=account.patient, subject=str(account.id), at=at)
 
 
 def failing_channels(session: Session) -> list[str]:
@@ -184,20 +179,16 @@ def failing_channels(session: Session) -> list[str]:
     return list(session.scalars(failing))
 
 
-def open_course(patient: Patient) -> Course | None:
-    """The course that is being monitored: the latest that has not ended."""
-    return next((course for course in reversed(patient.courses) if course.ended_on is None), None)
-
-
-def _new_access(name: str, sign_in_name: str, role: Role, phone: str = "") -> Access:
+def _new_access(account: Account) -> Access:
     passphrase = passwords.passphrase()
     person = Person(
-        name=name,
-        sign_in_name=sign_in_name.strip().lower(),
+        name=account.name,
+        sign_in_name=account.sign_in_name.strip().lower(),
         password_hash=passwords.hash_password(passphrase),
-        role=role,
+        role=account.role,
         session_key=_session_key(),
-        phone=phone,
+        phone=account.phone,
+        mail=account.mail,
     )
     return Access(person, passphrase)
 

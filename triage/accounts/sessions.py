@@ -10,12 +10,12 @@ from uuid import UUID
 from flask import current_app, g, session
 from flask_login import login_user, logout_user
 from itsdangerous import BadData, URLSafeTimedSerializer
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import joinedload
 
 from triage import clock
 from triage.database import db
-from triage.models import Patient, Person
+from triage.models import Patient, Person, Role
 
 _UNTIL = "until"
 _TOKEN = "csrf_token"  # noqa: S105 (Flask-WTF's name for it, not a token)
@@ -58,6 +58,11 @@ def end() -> None:
     session.clear()
 
 
+def not_closed() -> ColumnElement[bool]:
+    """Of persons: whose account was not closed by the patient's death."""
+    return or_(Person.role != Role.PATIENT, ~Person.patient.has(Patient.died_on.is_not(None)))
+
+
 def load(session_key: str) -> Person | None:
     """The person of a session cookie, with what every page needs, in one query; None when the time is over."""
     until: Any = session.get(_UNTIL)
@@ -65,7 +70,7 @@ def load(session_key: str) -> Person | None:
         return None
     query = (
         select(Person)
-        .where(Person.session_key == session_key, Person.active)
+        .where(Person.session_key == session_key, Person.active, not_closed())
         .options(joinedload(Person.care_team), joinedload(Person.patient).joinedload(Patient.care_team))
     )
     return db.session.scalar(query)

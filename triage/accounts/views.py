@@ -16,7 +16,7 @@ from sqlalchemy.orm import selectinload
 from triage import clock
 from triage.accounts import resume, services, sessions
 from triage.accounts.access import patient_for, patients_of, person, public, roles, signed_in, team_of
-from triage.accounts.forms import AccessForm, DoseForm, EndForm, EnrolForm, SignInForm
+from triage.accounts.forms import AccessForm, EnrolForm, ReachForm, SignInForm
 from triage.database import db
 from triage.models import Course, Patient, Person, Role
 from triage.rules.ruleset import CHANNELS
@@ -129,7 +129,6 @@ def people() -> ResponseReturnValue:
     return render_template(
         "accounts/people.html",
         patients=patients,
-        open_course=services.open_course,
         failing=services.failing_channels(db.session),
         told_at_all=any(current_app.config[f"CHANNEL_{name.upper()}"] for name in CHANNELS),
         **_words(),
@@ -162,7 +161,7 @@ def patient(patient_id: UUID) -> ResponseReturnValue:
     return render_template(
         "accounts/patient.html",
         patient=patient,
-        course=services.open_course(patient),
+        course=patient.open_course,
         **_words(),
     )
 
@@ -190,28 +189,19 @@ def renew_access(patient_id: UUID, person_id: UUID) -> ResponseReturnValue:
     return _sheet(patient, services.renew_access(db.session, account, by=person(), at=clock.now()))
 
 
-@bp.route("/people/<uuid:patient_id>/dose", methods=["GET", "POST"])
+@bp.route("/people/<uuid:patient_id>/access/<uuid:person_id>/reach", methods=["GET", "POST"])
 @roles(Role.ADMINISTRATOR)
-def add_dose(patient_id: UUID) -> ResponseReturnValue:
+def reach(patient_id: UUID, person_id: UUID) -> ResponseReturnValue:
     patient = patient_for(person(), patient_id)
-    course = services.open_course(patient) or abort(404)
-    form = DoseForm(today=_today())
+    account = next((account for account in patient.people if account.id == person_id), None) or abort(404)
+    form = ReachForm(mail=account.mail, phone=account.phone)
     if form.validate_on_submit():
-        services.add_dose(db.session, course, form.day(), form.dose_kind(), by=person(), at=clock.now())
+        mail, phone = (form.mail.data or "").strip(), (form.phone.data or "").strip()
+        services.set_reach(db.session, account, mail, phone, by=person(), at=clock.now())
         return redirect(url_for("accounts.patient", patient_id=patient.id))
-    return render_template("accounts/dose.html", form=form, patient=patient), 422 if form.errors else 200
-
-
-@bp.route("/people/<uuid:patient_id>/end", methods=["GET", "POST"])
-@roles(Role.ADMINISTRATOR)
-def end_monitoring(patient_id: UUID) -> ResponseReturnValue:
-    patient = patient_for(person(), patient_id)
-    course = services.open_course(patient) or abort(404)
-    form = EndForm(today=_today(), began=course.started_on)
-    if form.validate_on_submit():
-        services.end_monitoring(db.session, course, form.day(), by=person(), at=clock.now())
-        return redirect(url_for("accounts.patient", patient_id=patient.id))
-    return render_template("accounts/end.html", form=form, patient=patient), 422 if form.errors else 200
+    return render_template(
+        "accounts/reach.html", form=form, patient=patient, account=account
+    ), 422 if form.errors else 200
 
 
 def _sheet(patient: Patient, access: services.Access) -> str:

@@ -271,7 +271,11 @@ def _patients(session: Session, team: CareTeam, since: datetime, at: datetime) -
             Patient.care_team_id == team.id,
             Patient.courses.any(or_(Course.ended_on.is_(None), Course.ended_on >= first)),
         )
-        .options(joinedload(Patient.care_team), selectinload(Patient.courses).selectinload(Course.dose_events))
+        .options(
+            joinedload(Patient.care_team),
+            selectinload(Patient.courses).selectinload(Course.dose_events),
+            selectinload(Patient.admissions),
+        )
         .order_by(Patient.name, Patient.id)
     )
     return session.scalars(query).all()

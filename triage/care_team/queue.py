@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -25,6 +26,7 @@ from triage.models import (
     Course,
     Patient,
     Person,
+    Rejudgment,
     ReportRecord,
     Role,
 )
@@ -33,7 +35,15 @@ from triage.rules.ruleset import Ruleset
 from triage.ruleset_editor import versions
 
 SILENCE = "No report came"
+REJUDGED = "judged again, other days of the therapy are known now"
 UNREADABLE = "the reasons could not be read: open the record and look at the report itself"
+
+
+FINDING_LOADED: tuple[Any, ...] = (
+    joinedload(AlertFinding.report).joinedload(ReportRecord.reporter),
+    joinedload(AlertFinding.rejudgment).joinedload(Rejudgment.report).joinedload(ReportRecord.reporter),
+)
+"""What the words of a finding need, loaded with it."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +54,8 @@ class Line:
     found_at: datetime
     facts: tuple[str, ...]
     after_acknowledgement: bool
+    answered_at: datetime | None = None
+    """Of silence: when the latest report came that was sent after it was found."""
 
 
 @dataclass(frozen=True)
@@ -113,9 +125,11 @@ def queue(session: Session, team: CareTeam, at: datetime) -> list[QueueRow]:
         .where(Patient.care_team_id == team.id, Alert.status != AlertStatus.RESOLVED)
         .options(
             contains_eager(Alert.patient).options(
-                selectinload(Patient.courses).selectinload(Course.dose_events), selectinload(Patient.people)
+                selectinload(Patient.courses).selectinload(Course.dose_events),
+                selectinload(Patient.people),
+                selectinload(Patient.admissions),
             ),
-            selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter),
+            selectinload(Alert.findings).options(*FINDING_LOADED),
             selectinload(Alert.call_backs).joinedload(CallBack.promised_by),
             joinedload(Alert.taken_by),
         )
@@ -177,7 +191,7 @@ def _row(
         therapy_code=course.therapy if course else None,
         day=day,
         in_early=in_early(course, day),
-        lines=lines(session, alert, team, acknowledged),
+        lines=lines(session, alert, team, acknowledged, heard=last_report_at),
         waiting=at - alert.waiting_since,
         over=max(at - alert.answer_by, timedelta()) if alert.status == AlertStatus.OPEN else timedelta(),
         call_back_over=max(at - alert.promised[0].due_at, timedelta()) if alert.promised else timedelta(),
@@ -232,9 +246,15 @@ def therapy_name(course: Course | None) -> str:
 
 
 def lines(
-    session: Session, alert: Alert, team: CareTeam, acknowledged: Acknowledgement | None = None
+    session: Session,
+    alert: Alert,
+    team: CareTeam,
+    acknowledged: Acknowledgement | None = None,
+    *,
+    heard: datetime | None,
 ) -> tuple[Line, ...]:
-    """The reasons of an alert: what came after the acknowledgement first, then the most urgent, then the latest."""
+    """The reasons of an alert: what came after the acknowledgement first, then the most urgent, then the latest.
+    `heard` is when the last report of the patient came: it says whether a silence was answered."""
     since = alert.acknowledged_at or (acknowledged.at if acknowledged else None)
 
     def is_news(finding: AlertFinding) -> bool:
@@ -244,14 +264,25 @@ def lines(
         return is_news(finding), finding.urgency, finding.found_at
 
     ordered = sorted(alert.findings, key=weight, reverse=True)
-    return tuple(_line(session, finding, team, is_news(finding)) for finding in ordered)
+    return tuple(_line(session, finding, team, is_news(finding), heard) for finding in ordered)
 
 
-def _line(session: Session, finding: AlertFinding, team: CareTeam, news: bool) -> Line:
-    who = SILENCE
+def last_heard(session: Session, patient: Patient) -> datetime | None:
+    """When the patient, or somebody for them, last reported."""
+    return _last_reports(session, [patient.id]).get(patient.id)
+
+
+def _line(session: Session, finding: AlertFinding, team: CareTeam, news: bool, heard: datetime | None) -> Line:
+    who, answered_at = SILENCE, None
     if finding.kind == AlertKind.REPORT and finding.report is not None:
         who = reporter_words(finding.report.reporter)
-    return Line(who, finding.found_at, _facts(session, finding, team), news)
+    elif finding.kind == AlertKind.REJUDGMENT and finding.rejudgment is not None:
+        report = finding.rejudgment.report
+        sent = clock_words(report.reported_at, finding.found_at, team.time_zone)
+        who = f"Report of {reporter_words(report.reporter)}, {sent}, {REJUDGED}"
+    elif heard is not None and heard > finding.found_at:
+        answered_at = heard
+    return Line(who, finding.found_at, _facts(session, finding, team), news, answered_at)
 
 
 def reporter_words(reporter: Person) -> str:

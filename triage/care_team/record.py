@@ -17,10 +17,13 @@ from triage.alerts import mutes
 from triage.care_team import charts, work_words
 from triage.care_team.forms import DISPOSITIONS
 from triage.care_team.queue import (
+    FINDING_LOADED,
+    REJUDGED,
     SILENCE,
     UNREADABLE,
     Acknowledgement,
     Line,
+    last_heard,
     lines,
     reporter_words,
     stored_sentences,
@@ -29,7 +32,6 @@ from triage.care_team.queue import (
 )
 from triage.models import (
     Alert,
-    AlertFinding,
     AlertKind,
     AlertNote,
     AlertOpinion,
@@ -42,6 +44,7 @@ from triage.models import (
     ReportRecord,
     RuleMute,
 )
+from triage.monitoring import tales
 from triage.reports import history, results
 from triage.rules.catalogue import MEASURED, Catalogue, Window
 from triage.rules.report import Report
@@ -142,7 +145,7 @@ def patient_record(session: Session, patient: Patient, at: datetime, before: dat
         in_early=therapy is None or (therapy.early is not None and (day is None or therapy.early.contains(day))),
         expected=days_words(therapy.daily_report if therapy else None),
         alert=current,
-        lines=lines(session, current, team, acknowledged) if current else (),
+        lines=lines(session, current, team, acknowledged, heard=last_heard(session, patient)) if current else (),
         acknowledged=acknowledged,
         entries=_entries(session, patient, reports, older, before),
         older=older,
@@ -196,7 +199,7 @@ def alerts_between(
         .where(Alert.patient_id == patient_id)
         .order_by(Alert.opened_at, Alert.id)
         .options(
-            selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter),
+            selectinload(Alert.findings).options(*FINDING_LOADED),
             *work_words.LOADED,
         )
     )
@@ -220,7 +223,7 @@ def _current_alert(session: Session, patient_id: UUID) -> Alert | None:
         select(Alert)
         .where(Alert.patient_id == patient_id, Alert.status != AlertStatus.RESOLVED)
         .options(
-            selectinload(Alert.findings).joinedload(AlertFinding.report).joinedload(ReportRecord.reporter),
+            selectinload(Alert.findings).options(*FINDING_LOADED),
             *work_words.LOADED,
         )
     )
@@ -241,13 +244,21 @@ def _entries(
         *(_report(session, record, patient, record.id in held_back) for record in reports),
         *(
             entry
-            for entry in _of_alerts(session, alerts, steps(session, alerts), patient)
+            for entry in (
+                *_of_alerts(session, alerts, steps(session, alerts), patient),
+                *_of_monitoring(session, patient),
+            )
             if (since is None or entry.at >= since) and (before is None or entry.at < before)
         ),
     ]
     # What follows from a report stands above it, as everything later does: the order of the list decides.
     placed = sorted(enumerate(found), key=lambda pair: (pair[1].at, pair[0]), reverse=True)
     return [entry for _, entry in placed]
+
+
+def _of_monitoring(session: Session, patient: Patient) -> Iterator[Entry]:
+    for tale in tales.tales(session, patient):
+        yield Entry(at=tale.at, what=tale.what, by=tale.by, note=tale.note)
 
 
 def _weeks(session: Session, patient: Patient, at: datetime) -> charts.Weeks:
@@ -325,10 +336,10 @@ def _acknowledged(steps: list[Step], alert: Alert) -> Acknowledgement | None:
 def _of_alerts(session: Session, alerts: list[Alert], steps: list[Step], patient: Patient) -> Iterator[Entry]:
     for alert in alerts:
         for finding in alert.findings:
-            if finding.kind == AlertKind.SILENCE:
+            if finding.kind != AlertKind.REPORT:
                 yield Entry(
                     at=finding.found_at,
-                    what=SILENCE,
+                    what=SILENCE if finding.kind == AlertKind.SILENCE else f"Report {REJUDGED}",
                     urgency=finding.urgency,
                     **_told(session, finding.body, finding.ruleset_hash, patient),
                 )

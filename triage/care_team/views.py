@@ -148,6 +148,9 @@ def resolve(alert_id: UUID) -> ResponseReturnValue:
                 useful=form.opinion,
                 why=form.why.data or "",
             )
+            if chosen == Disposition.ADMITTED and not alert.patient.in_hospital:
+                flash("The alert is resolved. What follows from it can be noted here, or go back.", "success")
+                return redirect(url_for("monitoring.admitted", patient_id=alert.patient_id))
             return _resolved()
     except services.AlreadyDone as done:
         note = form.note.data or ""
@@ -171,7 +174,7 @@ def _resolved() -> ResponseReturnValue:
 def _resolve_page(alert: Alert, form: ResolveForm) -> ResponseReturnValue:
     at, team = clock.now(), team_of(person())
     form.seen.data = str(len(alert.findings))
-    lines = waiting.lines(db.session, alert, team)
+    lines = waiting.lines(db.session, alert, team, heard=waiting.last_heard(db.session, alert.patient))
     page = render_template(
         "care_team/resolve.html",
         form=form,

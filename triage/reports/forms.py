@@ -112,7 +112,7 @@ def questions_for(patient: Patient, catalogue: Catalogue, at: datetime, *, careg
         caregiver_for=caregiver_for,
         therapy=course.therapy if course and course.therapy in catalogue.therapies else None,
         day=history.days_since_therapy(course, today),
-        on_steroids=bool(course and course.on_steroids_since and course.on_steroids_since <= today),
+        on_steroids=history.on_steroids(course, today),
     )
 
 

@@ -46,6 +46,13 @@ def days_since_therapy(course: Course | None, on: date) -> int | None:
     return None if dose is None else (on - dose).days
 
 
+def on_steroids(course: Course | None, on: date) -> bool:
+    """Whether steroids (or tocilizumab) are on file for that day."""
+    if course is None or course.on_steroids_since is None:
+        return False
+    return course.on_steroids_since <= on and (course.on_steroids_until is None or on <= course.on_steroids_until)
+
+
 def before(session: Session, patient_id: UUID, at: datetime, catalogue: Catalogue) -> list[tuple[UUID, Report]]:
     """The patient's latest reports up to that moment, at most twelve, latest first."""
     records = session.scalars(
