@@ -16,7 +16,7 @@ from triage.alerts.channels import setup
 from triage.alerts.forms import ContactForm, DutyForm, SwapForm
 from triage.database import db
 from triage.models import MessageKind, Role
-from triage.rules.wording import escalation_sentences
+from triage.rules.wording import escalation_sentences, reminder_sentences
 from triage.ruleset_editor import versions
 
 bp = Blueprint("alerts", __name__)
@@ -46,6 +46,7 @@ def rota() -> ResponseReturnValue:
         deliveries=on_call.latest_deliveries(db.session, team),
         channels=setup.names(current_app.config),
         steps=escalation_sentences(versions.active().response),
+        reminders=reminder_sentences(versions.active().response),
     )
 
 
