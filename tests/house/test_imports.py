@@ -24,6 +24,7 @@ RULESETS = r"ruleset_editor\.versions"
 REPORTS = r"reports\.(services|history|results|rejudging)"
 ALERTS = r"alerts\.(services|work|mutes|reminders)"
 MONITORING = r"monitoring\.tales"
+SILENT = r"alerts\.(rota|silence)"
 
 # The first line whose pattern names the importing module decides.
 MAY: tuple[tuple[str, str], ...] = (
@@ -45,7 +46,7 @@ MAY: tuple[tuple[str, str], ...] = (
     (r"monitoring\..*", rf"{GROUND}|monitoring\..*|{OF_ACCOUNTS}|{RULESETS}|{REPORTS}|{ALERTS}"),
     (
         r"care_team\..*",
-        rf"{GROUND}|care_team\..*|{OF_ACCOUNTS}|{RULESETS}|{REPORTS}|{ALERTS}|{MONITORING}|alerts\.(rota|silence)",
+        rf"{GROUND}|care_team\..*|{OF_ACCOUNTS}|{RULESETS}|{REPORTS}|{ALERTS}|{MONITORING}|{SILENT}",
     ),
 )
 

@@ -269,7 +269,7 @@ def lines(
 
 def last_heard(session: Session, patient: Patient) -> datetime | None:
     """When the patient, or somebody for them, last reported."""
-    return _last_reports(session, [patient.id]).get(patient.id)
+    return last_reports(session, [patient.id]).get(patient.id)
 
 
 def _line(session: Session, finding: AlertFinding, team: CareTeam, news: bool, heard: datetime | None) -> Line:

@@ -240,14 +240,12 @@ def _entries(
     """All that happened from `since` on and before `before`, the latest first."""
     alerts = alerts_between(session, patient.id, since, before)
     held_back = mutes.held_back(session, [report.id for report in reports])
+    happened = _of_alerts(session, alerts, steps(session, alerts), patient)
     found = [
         *(_report(session, record, patient, record.id in held_back) for record in reports),
         *(
             entry
-            for entry in (
-                *_of_alerts(session, alerts, steps(session, alerts), patient),
-                *_of_monitoring(session, patient),
-            )
+            for entry in (*happened, *_of_monitoring(session, patient))
             if (since is None or entry.at >= since) and (before is None or entry.at < before)
         ),
     ]
