@@ -139,6 +139,14 @@ def _apprise(text: str) -> str:
     return url
 
 
+def _anywhere(text: str) -> str:
+    return _web_address(text) if text.strip().startswith("http") else _apprise(text)
+
+
+def _apprise_urls(text: str) -> tuple[str, ...]:
+    return tuple(_apprise(url) for url in text.split()) or (_apprise(text),)
+
+
 def _apprise_to(text: str) -> str:
     url = _apprise(text)
     if "{to}" not in url:
@@ -200,6 +208,14 @@ def _public_url(settings: Mapping[str, Any]) -> str:
     if any(settings.get(name) for name in _CHANNELS):
         raise Refused("must be set where people are told by a channel: messages link to it")
     return ""
+
+
+def _own_receiver(settings: Mapping[str, Any]) -> str:
+    """Where this server takes the heartbeat's messages itself."""
+    host = settings["HOST"]
+    if not _is_loopback(host) and ip_address(host).is_unspecified:
+        host = "::1" if ":" in host else "127.0.0.1"
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings['PORT']}/heartbeat"
 
 
 def _webhook_secret(settings: Mapping[str, Any]) -> str:
@@ -314,9 +330,53 @@ SETTINGS: tuple[Setting, ...] = (
         _web_address,
         _public_url,
     ),
+    Setting(
+        "DELIVERY_DAYS",
+        "How long it is kept who was told what, by which channel and when, after an alert is resolved. What is not "
+        "delivered yet stays in any case.",
+        _whole(30, 3660),
+        _always(366),
+    ),
+    Setting(
+        "HEARTBEAT_MINUTES",
+        "How often the made-up patient of the heartbeat reports.",
+        _whole(1, 30),
+        _always(2),
+    ),
+    Setting(
+        "HEARTBEAT_LATE_MINUTES",
+        "How old the latest heartbeat may be before every page of staff says that messages may not be going out. By "
+        "default two heartbeats and a minute.",
+        _whole(2, 120),
+        lambda settings: 2 * settings["HEARTBEAT_MINUTES"] + 1,
+    ),
+    Setting(
+        "HEARTBEAT_CHANNEL",
+        "Where the heartbeat's messages go: an Apprise URL, or an address that gets a signed POST. Something that "
+        "wakes nobody. By default this server itself, at the address it listens on.",
+        _anywhere,
+        _own_receiver,
+    ),
+    Setting(
+        "WATCH_ALARM",
+        "Whom `triage watch` tells: Apprise URLs, with blanks between. Only that command reads it, on the machine it "
+        "runs on.",
+        _apprise_urls,
+        _always(()),
+    ),
 )
 
 _CHANNELS = tuple(setting.name for setting in SETTINGS if setting.name.startswith("CHANNEL_"))
+
+
+def only(name: str, environ: Mapping[str, str]) -> Any:
+    """The value of one setting, for a command that needs no other. Raises BadSettings."""
+    setting = next(one for one in SETTINGS if one.name == name)
+    given = environ.get(setting.variable)
+    try:
+        return setting.default({}) if given is None else setting.read(given)
+    except Refused as refused:
+        raise BadSettings(f"{setting.variable} {refused}") from None
 
 
 def settings(environ: Mapping[str, str], overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:

@@ -75,14 +75,17 @@ function show (html) {
     const was = before.get(row.id)
     return !was || ['rank', 'seen', 'overdue'].some((what) => Number(row.dataset[what]) > Number(was[what]))
   })
+  const out = fresh.dataset.out && !old.dataset.out
   const anchor = held(old)
   const top = anchor?.getBoundingClientRect().top
   become(old, fresh)
   if (anchor?.isConnected) window.scrollBy(0, anchor.getBoundingClientRect().top - top)
   document.title = old.dataset.title
   filterNames()
-  if (coming.length) {
-    news.textContent = coming.map((row) => `${overdueOnly(row, before.get(row.id)) ? 'Call-back overdue' : 'New'}: ${row.dataset.name}, ${row.dataset.urgency}`).join('. ')
+  if (coming.length || out) {
+    const lines = coming.map((row) => `${overdueOnly(row, before.get(row.id)) ? 'Call-back overdue' : 'New'}: ${row.dataset.name}, ${row.dataset.urgency}`)
+    if (out) lines.unshift('Messages may not be going out')
+    news.textContent = lines.join('. ')
     beep()
   }
 }

@@ -464,20 +464,64 @@ def silence(every: int | None) -> None:
 @cli.command(short_help="Tell people of alerts, and look for missed reports.")
 @click.option("--once", is_flag=True, help="Do each once, and end.")
 def worker(once: bool) -> None:
-    """Tell people of alerts that nobody acknowledges, by the steps of rules/response.yaml, and look for missed reports
-    each minute. `triage serve` keeps one running. Several at once are harmless.
+    """Tell people of alerts that nobody acknowledges, by the steps of rules/response.yaml, keep the heartbeat going
+    (`triage watch`), and look for missed reports each minute. `triage serve` keeps one running. Several at once are
+    harmless.
 
     \b
     Exit code 1: the settings, the rule files or the database cannot be used; the reason is told.
     Example:  triage worker --once
     """
+    from triage import heartbeat
     from triage.alerts import worker as work
     from triage.alerts.channels.setup import BadChannel
 
     try:
-        work.main(once)
+        work.main(once, heartbeat.beat)
     except BadChannel as bad:
         raise click.ClickException(str(bad)) from None
+
+
+@cli.command(short_help="Raise the alarm when messages no longer go out.")
+@click.argument("url")
+@click.option(
+    "--every", type=click.IntRange(1, 3600), default=30, show_default=True, metavar="SECONDS", help="Between two looks."
+)
+@click.option(
+    "--late-after",
+    type=click.IntRange(30, 24 * 3600),
+    default=360,
+    show_default=True,
+    metavar="SECONDS",
+    help="Without a new heartbeat for so long, it is an alarm.",
+)
+@click.option(
+    "--repeat",
+    type=click.IntRange(30, 24 * 3600),
+    default=900,
+    show_default=True,
+    metavar="SECONDS",
+    help="The alarm comes again after so long, for as long as it lasts.",
+)
+@click.option("--once", is_flag=True, help="Look once: exit code 1 when the heartbeat is late. Nobody is told.")
+def watch(url: str, every: int, late_after: int, repeat: int, once: bool) -> None:
+    """Watch the server at URL from another machine, and raise the alarm when its heartbeat stays away: a made-up
+    patient reports every few minutes through the whole chain, from the report to the message that goes out.
+
+    Needs no database and no account. TRIAGE_WATCH_ALARM says whom to tell: Apprise URLs, with blanks between. Tells
+    again while it lasts, and when all is well again.
+
+    \b
+    Exit code 1: with --once, the heartbeat is late. 2: nobody to tell, or the URL is none.
+    Example:  triage watch https://triage.example.org --every 30 --late-after 360
+    """
+    from triage import watch as watcher
+
+    try:
+        sys.exit(watcher.main(url, every, late_after, repeat, once))
+    except watcher.CannotWatch as cannot:
+        click.echo(f"Error: {cannot}", err=True)
+        sys.exit(2)
 
 
 @cli.command(short_help="Judge a stored report again and compare the bytes.")

@@ -20,6 +20,8 @@ from triage.alerts import services as alerts
 from triage.alerts import silence
 from triage.database import db, upgrade, writing
 from triage.models import (
+    HEARTBEAT_NURSE,
+    HEARTBEAT_REPORTER,
     Alert,
     AlertStatus,
     CareTeam,
@@ -73,7 +75,8 @@ def main(if_empty: bool) -> None:
     app = create_app()
     upgrade(app.config["DATABASE_URL"])
     with app.app_context():
-        if db.session.scalar(select(Person).limit(1)) is not None:
+        people = select(Person.id).where(Person.id.not_in((HEARTBEAT_REPORTER, HEARTBEAT_NURSE)))
+        if db.session.scalar(people.limit(1)) is not None:
             if not if_empty:
                 raise click.ClickException("this database holds people already; demo people go into an empty one only")
             return

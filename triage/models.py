@@ -27,6 +27,16 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from triage.database import Id, Model, UtcTime
 from triage.rules.urgency import Urgency
 
+# The heartbeat: a made-up patient who reports every few minutes (triage/heartbeat.py). The ids are constants, so that
+# the database itself can tell these rows from everybody else's (migration 0008).
+HEARTBEAT_TEAM = UUID("68656172-7462-4561-8574-000000000001")
+HEARTBEAT_PATIENT = UUID("68656172-7462-4561-8574-000000000002")
+HEARTBEAT_REPORTER = UUID("68656172-7462-4561-8574-000000000003")
+HEARTBEAT_NURSE = UUID("68656172-7462-4561-8574-000000000004")
+"""Closes the heartbeat's alerts. The database refuses its name on any other."""
+HEARTBEAT_CHANNEL = "heartbeat"
+"""By which the heartbeat's alerts go out, and nothing else does: it wakes nobody."""
+
 
 class Role(StrEnum):
     """What a person may do here."""

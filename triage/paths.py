@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import runpy
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -18,3 +21,9 @@ def folder(name: str) -> Path:
     if name == "rules" and top() == _PACKAGE:
         return _PACKAGE / "shipped_rules"
     return top() / name
+
+
+@lru_cache
+def config_file() -> dict[str, Any]:
+    """What config.py holds. It is run as a file: as a module its name would be everybody's."""
+    return runpy.run_path(str(folder("config.py")), run_name="triage_config")

@@ -1,4 +1,5 @@
-"""Runs the web server and, beside it, the worker that tells people and looks for missed reports."""
+"""Runs the web server and, beside it, the worker that tells people, keeps the heartbeat going and looks for missed
+reports."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from triage import clock, create_app, logs
+from triage import clock, create_app, heartbeat, logs
 from triage.alerts.channels import setup
 from triage.database import db, writing
 from triage.rules.loading import RuleFileErrors
@@ -39,6 +40,8 @@ def main() -> None:
         )
     _begin_rules(app)
     _refuse_bad_channels(app)
+    with app.app_context():
+        heartbeat.plant(db.session, clock.now())
     address = address_of(host, port)
     _refuse_taken(host, port, address)
     click.echo(f"Triage helper: http://{address}")

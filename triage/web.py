@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import runpy
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,9 +25,10 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 from whitenoise import WhiteNoise
 
-from triage import logs, paths
+from triage import clock, logs, paths
 from triage.accounts import access, sessions
 from triage.accounts import views as accounts
+from triage.alerts import pulse
 from triage.alerts import views as alerts
 from triage.care_team import handover_views as handover
 from triage.care_team import numbers_views as numbers
@@ -95,7 +95,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     db.init_app(app)
     _note_commits(app)
     _sign_in(app)
-    CSRFProtect(app)
+    CSRFProtect(app).exempt(alerts.take_heartbeat)  # sent by a worker, and signed
     _templates(app)
     app.before_request(versions.forget)
     for room in ROOMS:
@@ -107,17 +107,12 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
 
 def settings(overrides: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """The settings of config.py in this environment. Raises CannotStart."""
-    file = _config_file()
+    file = paths.config_file()
     read: Callable[..., dict[str, Any]] = file["settings"]
     try:
         return read(os.environ, overrides)
     except file["BadSettings"] as problems:
         raise CannotStart(str(problems)) from None
-
-
-@lru_cache
-def _config_file() -> dict[str, Any]:
-    return runpy.run_path(str(paths.folder("config.py")), run_name="triage_config")
 
 
 def _configure(app: Flask) -> None:
@@ -202,7 +197,12 @@ def _templates(app: Flask) -> None:
         person = None if g.get("broken") else access.signed_in()
         if person is not None:
             g.phone = _phone(person)  # somebody may have signed in with this very request
-        return {"phone": g.phone, "person": person, "navigation": _navigation(person)}
+        return {"phone": g.phone, "person": person, "navigation": _navigation(person), "heartbeat": _heartbeat(person)}
+
+
+def _heartbeat(person: Person | None) -> pulse.Pulse | None:
+    """For the pages of staff: whether messages go out."""
+    return pulse.pulse(db.session, clock.now()) if person is not None and person.is_staff else None
 
 
 @dataclass(frozen=True)

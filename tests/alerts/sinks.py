@@ -13,11 +13,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class HttpSink:
-    """Keeps what is posted: (headers, data) in the order of arrival. `status` is what it answers; None: it hangs up."""
+    """Keeps what is posted: (headers, data) in the order of arrival. `status` and `body` are what it answers; None: it
+    hangs up."""
 
     def __init__(self) -> None:
         self.got: list[tuple[dict[str, str], bytes]] = []
         self.status: int | None = 200
+        self.body = b""
         sink = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -27,8 +29,9 @@ class HttpSink:
                 if sink.status is None:
                     return
                 self.send_response(sink.status)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(sink.body)))
                 self.end_headers()
+                self.wfile.write(sink.body)
 
             def log_message(self, *args):
                 pass

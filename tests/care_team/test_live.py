@@ -53,7 +53,7 @@ def test_asking_without_news_costs_few_queries_and_reads_no_alert(hold_clock, ap
     with counted(app) as statements:
         assert rows(visitor, tag).status_code == 304
     asked = [statement for statement in statements if not statement.startswith(("BEGIN", "PRAGMA"))]
-    assert len(asked) <= 3, asked  # who asks, which rules are active, the tag
+    assert len(asked) <= 4, asked  # who asks, which rules are active, the heartbeat, the tag
 
 
 @pytest.mark.parametrize("what", ["new", "raised", "acknowledged", "resolved", "report", "later"])

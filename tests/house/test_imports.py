@@ -22,14 +22,16 @@ GROUND = r"clock|paths|logs|database|models|fields|rules\..*"
 OF_ACCOUNTS = r"accounts\.(access|audit)"
 RULESETS = r"ruleset_editor\.versions"
 REPORTS = r"reports\.(services|history|results|rejudging)"
-ALERTS = r"alerts\.(services|work|mutes|reminders)"
+ALERTS = r"alerts\.(services|work|mutes|pulse|promise|reminders)"
 MONITORING = r"monitoring\.tales"
 SILENT = r"alerts\.(rota|silence)"
 
 # The first line whose pattern names the importing module decides.
 MAY: tuple[tuple[str, str], ...] = (
     # These know every room, and only these know each other.
-    (r"web|cli|serve|demo|__main__|__init__", r".*"),
+    (r"web|cli|serve|demo|heartbeat|__main__|__init__", r".*"),
+    # Runs on another machine: it knows no database.
+    (r"watch", r"clock|paths|alerts\.channels\.(by_apprise|message)"),
     (r"rules\..*", r"rules\..*"),
     (r"clock|paths", r""),
     (r"logs", r"clock"),

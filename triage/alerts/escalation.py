@@ -28,6 +28,8 @@ from triage.accounts import audit
 from triage.alerts import rota
 from triage.database import writing
 from triage.models import (
+    HEARTBEAT_CHANNEL,
+    HEARTBEAT_PATIENT,
     Alert,
     AlertStatus,
     CareTeam,
@@ -300,7 +302,7 @@ def _add(session: Session, ruleset: Ruleset, alert: Alert, run: int, at: datetim
                 urgency=alert.urgency,
                 number=number,
                 tell=step.tell,
-                channels=list(step.by),
+                channels=[HEARTBEAT_CHANNEL] if alert.patient_id == HEARTBEAT_PATIENT else list(step.by),
                 quiet_hours=quiet,
                 repeat_minutes=int(step.repeat_every.total_seconds()) // 60 if step.repeat_every else None,
                 due_at=at + step.after,

@@ -1,18 +1,21 @@
-"""The on-call page of a team: who is on call, who is told by what, what was told."""
+"""The on-call page of a team: who is on call, who is told by what, what was told. And where machines ask whether
+messages go out."""
 
 from __future__ import annotations
 
+import hmac
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from triage import clock
-from triage.accounts.access import duty_for, person, roles, staff_for, team_of
-from triage.alerts import escalation
+from triage.accounts.access import duty_for, person, public, roles, staff_for, team_of
+from triage.alerts import escalation, pulse
 from triage.alerts import rota as on_call
 from triage.alerts.channels import setup
+from triage.alerts.channels.webhook import signature
 from triage.alerts.forms import ContactForm, DutyForm, SwapForm
 from triage.database import db
 from triage.models import MessageKind, Role
@@ -106,3 +109,34 @@ def test_alert() -> ResponseReturnValue:
         else "Nobody can be reached: no channel is set up, or nobody has an address. Nothing was sent."
     )
     return redirect(url_for("alerts.rota"))
+
+
+@bp.get("/health/heartbeat")
+@public
+def heartbeat() -> ResponseReturnValue:
+    """How old the latest heartbeat is; 503 when it is late. Nothing about anybody."""
+    found = pulse.pulse(db.session, clock.now())
+    late = found.age is None or found.late_since is not None
+    told = {
+        "late": late,
+        "beat": found.came_through_at.isoformat() if found.came_through_at else None,
+        "age_seconds": None if found.age is None else round(found.age.total_seconds()),
+        "late_after_seconds": round(found.late_after.total_seconds()),
+        "now": found.at.isoformat(),
+    }
+    return told, 503 if late else 200
+
+
+@bp.post("/heartbeat")
+@public
+def take_heartbeat() -> ResponseReturnValue:
+    """Takes the messages of the heartbeat's own webhook: signed by a worker of this server, about its own rows. Nothing
+    is stored: that it was taken is written down where it was sent."""
+    signed = signature(setup.heartbeat_secret(current_app.config), request.get_data())
+    if not hmac.compare_digest(signed, request.headers.get("Triage-Signature", "")):
+        abort(403)
+    told = request.get_json(silent=True)
+    keys = told.get("keys") if isinstance(told, dict) else None
+    if not isinstance(keys, list) or not pulse.answers(db.session, [str(key) for key in keys]):
+        abort(404)
+    return Response(status=204)

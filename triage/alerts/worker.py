@@ -13,8 +13,8 @@ A sweep, every few seconds:
    given up; where there is no next one it is tried for as long as the alert is open. A channel that keeps failing is
    told to the administrators.
 
-Every minute it also looks for acknowledgements that have expired, and for missed reports. Two workers at once are
-harmless.
+Each time it looks at the heartbeat. Every minute it also looks for acknowledgements that have expired, for missed
+reports, and for messages that were kept long enough. Two workers at once are harmless.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from triage import clock, logs
-from triage.alerts import escalation, messages, reminders, silence, work
+from triage.alerts import escalation, messages, reminders, retention, silence, work
 from triage.alerts.channels import setup
 from triage.alerts.channels.message import Channel, Message, Undelivered
 from triage.database import db, writing
 from triage.models import (
+    HEARTBEAT_CHANNEL,
     Alert,
     ChannelState,
     Delivery,
@@ -54,18 +55,22 @@ MOST_TRIES = 3
 """Failures of a delivery after which the next channel takes over; of a channel, after which it counts as failing."""
 FIRST_PAUSE = timedelta(seconds=10)
 LONGEST_PAUSE = timedelta(minutes=5)
+LONGEST_PAUSE_OF_THE_HEARTBEAT = timedelta(seconds=30)
+"""Dashboards stay red until it has come through."""
 NOTICES_TRIED = 20
 """What is not about an alert is given up in the end."""
 
 Now = Callable[[], datetime]
 
 
-def main(once: bool) -> None:
-    """Sweep every few seconds for ever, and every minute look for acknowledgements after which nothing was written and
-    for missed reports; or each of them once."""
+def main(once: bool, beat: Callable[[Session, Ruleset, datetime], None] | None = None) -> None:
+    """Sweep every few seconds for ever, with a look at the heartbeat (`triage.heartbeat.beat`); every minute look for
+    acknowledgements after which nothing was written, for missed reports, and for what is kept long enough; or each of
+    them once."""
     from triage import create_app
 
     app = create_app()
+    kept = timedelta(days=app.config["DELIVERY_DAYS"])
     with app.app_context():
         channels = setup.channels(app.config)
     looked_at = None
@@ -73,6 +78,8 @@ def main(once: bool) -> None:
         with app.app_context():
             # Told before looked for: a check that takes long or fails must not keep an alert waiting.
             _guarded("delivery_sweep_failed", once, lambda: sweep(db.session, versions.active(), channels, clock.now))
+            if beat is not None:
+                _guarded("heartbeat_failed", once, lambda: beat(db.session, versions.active(), clock.now()))
         began = time.monotonic()
         if looked_at is None or began - looked_at >= SILENCE_SECONDS:
             looked_at = began
@@ -82,6 +89,7 @@ def main(once: bool) -> None:
                 )
                 look = "silence_sweep_failed"
                 _guarded(look, once, lambda: silence.sweep(db.session, versions.active(), clock.now()))
+                _guarded("deliveries_not_forgotten", once, lambda: retention.sweep(db.session, kept, clock.now()))
         if once:
             return
         time.sleep(SWEEP_SECONDS)
@@ -162,7 +170,8 @@ def _waiting(session: Session, at: datetime) -> list[_Group]:
         _of_open_alerts(select(Delivery.kind, Delivery.channel, Delivery.person_id))
         .where(escalation.sendable(at))
         .group_by(Delivery.kind, Delivery.channel, Delivery.person_id)
-        .order_by(func.max(Delivery.urgency).desc(), func.min(Delivery.due_at))
+        # The heartbeat last: whatever is wrong with its channel must not keep a message to people waiting.
+        .order_by(Delivery.channel == HEARTBEAT_CHANNEL, func.max(Delivery.urgency).desc(), func.min(Delivery.due_at))
     )
     return [_Group(*row) for row in session.execute(query)]
 
@@ -188,9 +197,11 @@ def _lease(session: Session, group: _Group, at: datetime) -> _Leased | None:
         kind = str(group.kind)
         if kind == MessageKind.ALERT and person is not None and not person.is_staff:
             kind = messages.REMINDER
+        if group.channel == HEARTBEAT_CHANNEL:
+            kind = messages.HEARTBEAT
         alerts = {delivery.alert_id for delivery in taken if delivery.alert_id is not None}
         message = messages.compose(
-            kind, [delivery.key for delivery in taken], len(alerts), max(delivery.urgency for delivery in taken)
+            kind, [delivery.key for delivery in taken], alerts, max(delivery.urgency for delivery in taken)
         )
         address = escalation.address_of(person, group.channel) if person and person.active else ""
         return _Leased(tuple(sorted(delivery.id for delivery in taken)), message, address)
@@ -257,6 +268,8 @@ def _fail(
             delivery.attempts += 1
             delivery.lease_until = None
             delivery.next_try_at = at + pause(delivery.attempts)
+            if group.channel == HEARTBEAT_CHANNEL:
+                delivery.next_try_at = min(delivery.next_try_at, at + LONGEST_PAUSE_OF_THE_HEARTBEAT)
             over = delivery.attempts >= MOST_TRIES or failing
             forgotten = delivery.kind != MessageKind.ALERT and delivery.attempts >= NOTICES_TRIED
             if (over and escalation.go_on(session, delivery, channels, at)) or forgotten:
@@ -271,7 +284,7 @@ def _count_failure(session: Session, name: str, channels: Mapping[str, Channel],
     state.failing_since = state.failing_since or at
     if state.failures < MOST_TRIES:
         return False
-    if state.told_at is None:
+    if state.told_at is None and name != HEARTBEAT_CHANNEL:  # every dashboard and `triage watch` tell of that one
         state.told_at = at
         others = [other for other in PERSONAL_CHANNELS if other in channels and other != name]
         about = f"{name}/{at.isoformat()}"

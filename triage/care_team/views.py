@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from triage import clock
 from triage.accounts.access import alert_for, patient_for, person, roles, team_of
-from triage.alerts import services
+from triage.alerts import pulse, services
 from triage.care_team import filters
 from triage.care_team import queue as waiting
 from triage.care_team.forms import ResolveForm
@@ -65,7 +65,9 @@ def _therapies() -> dict[str, str]:
 
 
 def _version() -> str:
-    return waiting.version(db.session, team_of(person()), clock.now(), str(person().id), str(_filter()))
+    at = clock.now()
+    out = pulse.late_since(db.session, at) is not None
+    return waiting.version(db.session, team_of(person()), at, str(person().id), str(_filter()), str(out))
 
 
 def _rows() -> dict[str, object]:

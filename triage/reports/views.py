@@ -14,7 +14,7 @@ from sqlalchemy.orm import joinedload
 
 from triage import clock
 from triage.accounts.access import own_patient, patients_of, person, report_for, roles
-from triage.alerts import mutes
+from triage.alerts import mutes, promise, pulse
 from triage.database import db
 from triage.models import Patient, Person, ReportDraft, ReportRecord, Role
 from triage.reports import drafts, forms, history, results, services
@@ -66,6 +66,9 @@ def home() -> ResponseReturnValue:
         step=_open_step(asking) if asking.draft else None,
         too_old=drafts.too_old(db.session, asking.reporter, clock.now()),
         last=last,
+        cover=promise.of_report(db.session, last.id, asking.at) if last else None,
+        out=pulse.late_since(db.session, asking.at) is not None,
+        at=asking.at,
         start=asking.questions.catalogue.asked_when(Asked.START),
         token=drafts.new_token(),
     )
@@ -184,10 +187,14 @@ def result(report_id: UUID) -> ResponseReturnValue:
     record = report_for(person(), report_id)
     team = record.patient.care_team
     ruleset = versions.by_hash(db.session, record.assessment.ruleset_hash)
-    draft = drafts.current(db.session, person(), clock.now())
+    at = clock.now()
+    draft = drafts.current(db.session, person(), at)
     return render_template(
         "reports/result.html",
         record=record,
+        at=at,
+        cover=promise.of_report(db.session, record.id, at),
+        out=pulse.late_since(db.session, at) is not None,
         result=results.of(record.assessment.body, ruleset, team.emergency_number, team.phone, team.time_zone),
         answers=results.answers(history.read(record, ruleset.catalogue), ruleset.catalogue),
         report=history.read(record, ruleset.catalogue),

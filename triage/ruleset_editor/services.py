@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 from triage.accounts import audit
 from triage.database import writing
 from triage.models import (
+    HEARTBEAT_PATIENT,
     ActivationKind,
     Person,
     ProposalStatus,
@@ -310,7 +311,7 @@ def replay_on_past(
     Earlier reports of the same patients are still their history. `progress` is told of reports as they are judged.
     """
     past = stored(session, before, after)
-    count = session.scalar(select(func.count()).select_from(ReportRecord)) or 0
+    count = session.scalar(select(func.count()).where(ReportRecord.patient_id != HEARTBEAT_PATIENT)) or 0
     if count <= FEW_REPORTS:
         return replay(before, after, past, lambda: progress(1), since)
     from triage.ruleset_editor import frames  # late: nothing else of the server needs Polars
@@ -319,10 +320,12 @@ def replay_on_past(
 
 
 def stored(session: Session, before: Ruleset, after: Ruleset) -> Iterator[Past]:
-    """Every stored report as both catalogues read it, patient after patient."""
+    """Every stored report of a person as both catalogues read it, patient after patient."""
     same = before.catalogue == after.catalogue
-    query = select(ReportRecord.id, ReportRecord.patient_id, ReportRecord.data).order_by(
-        ReportRecord.patient_id, ReportRecord.reported_at, ReportRecord.id
+    query = (
+        select(ReportRecord.id, ReportRecord.patient_id, ReportRecord.data)
+        .where(ReportRecord.patient_id != HEARTBEAT_PATIENT)
+        .order_by(ReportRecord.patient_id, ReportRecord.reported_at, ReportRecord.id)
     )
     for report_id, patient_id, text in session.execute(query.execution_options(yield_per=1000)):
         data = json.loads(text)

@@ -18,13 +18,15 @@ class Message:
     body: str
     link: str
     kind: str
-    """alert, reminder, channel_failing, rota_empty or test."""
+    """alert, reminder, heartbeat, channel_failing, rota_empty or test."""
     keys: tuple[str, ...]
     """Of the deliveries that it stands for: the same at each try, so that whoever receives it can drop doubles."""
     alerts: int = 0
     """How many alerts wait."""
     urgency: str = ""
     """Of the most urgent one."""
+    incident: str = ""
+    """The same for each message about the same alert, or the same alerts together; empty where it is about none."""
 
     @property
     def key(self) -> str:
