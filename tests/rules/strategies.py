@@ -132,6 +132,7 @@ temperatures = st.one_of(
 checks = st.one_of(
     st.none(),
     st.just(ThinkingCheck({}, abandoned=True)),
+    st.just(ThinkingCheck({}, declined=True)),
     st.fixed_dictionaries({}, optional={i: st.integers(0, most) for i, most in THINKING_CHECK_POINTS.items()}).map(
         lambda points: ThinkingCheck(points, abandoned=not points)
     ),

@@ -114,14 +114,14 @@ REFUSED = [
     ({"temperature_c": 12}, "temperature_c: must be from 30 to 45, not 12"),
     ({"temperature_c": float("inf")}, 'temperature_c: must be a number from 30 to 45, or "unknown"'),
     ({"fever_reducer_taken": "perhaps"}, 'fever_reducer_taken: must be true, false or "unknown"'),
-    ({"thinking_check": 7}, 'thinking_check: must be "abandoned" or the points of each item, for example {"orientation": 4, …}'),
+    ({"thinking_check": 7}, 'thinking_check: must be "abandoned", "declined" or the points of each item, for example {"orientation": 4, …}'),
     ({"on_steroids": "maybe"}, 'on_steroids: must be true, false or "unknown"'),
     ({"on_steroids": 1}, 'on_steroids: must be true, false or "unknown"'),
     ({"symptoms": ["chills"]}, 'symptoms: must be an object, for example {"chills": "mild"}'),
     ({"symptoms": {"chils": "mild"}}, 'symptoms.chils: unknown symptom "chils" — did you mean "chills"?'),
     ({"symptoms": {"chills": "Mild"}}, 'symptoms.chills: "Mild" is no answer to chills — did you mean "mild"?; one of none, mild, moderate, severe, very_severe, unknown'),
     ({"symptoms": {"fainting": "mild"}}, 'symptoms.fainting: "mild" is no answer to fainting; one of no, yes, unknown'),
-    ({"thinking_check": "left"}, 'thinking_check: must be "abandoned" or the points of each item, for example {"orientation": 4, …}'),
+    ({"thinking_check": "left"}, 'thinking_check: must be "abandoned", "declined" or the points of each item, for example {"orientation": 4, …}'),
     ({"thinking_check": {"naming": 4}}, "thinking_check.naming: must be from 0 to 3, not 4"),
     ({"thinking_check": {"name": 1}}, 'thinking_check.name: unknown item "name" — did you mean "naming"?'),
     ({"thinking_check_baseline": 11}, "thinking_check_baseline: must be from 0 to 10, not 11"),
@@ -192,3 +192,19 @@ def test_numbers_as_people_type_them(typed: str, number: str | None) -> None:
 @pytest.mark.parametrize(("number", "shown"), [("38.40", "38.4"), ("38.00", "38.0"), ("38", "38"), ("1E+2", "100")])
 def test_numbers_are_shown_without_needless_zeros(number: str, shown: str) -> None:
     assert plain(Decimal(number)) == shown
+
+
+def test_a_check_that_was_declined_is_another_thing_than_one_that_was_given_up() -> None:
+    declined, given_up = (from_data({"thinking_check": word}, CATALOGUE) for word in ("declined", "abandoned"))
+    assert declined.thinking_check is not None
+    assert (declined.thinking_check.declined, declined.thinking_check.finished) == (True, False)
+    assert (to_data(declined)["thinking_check"], to_data(given_up)["thinking_check"]) == ("declined", "abandoned")
+
+
+def test_what_was_answered_in_the_check_is_kept_as_text_and_left_out_where_nothing_was() -> None:
+    data = {"thinking_check_answers": {"year": "2026", "town": "Leeds"}}
+    assert to_data(from_data(data, CATALOGUE))["thinking_check_answers"] == data["thinking_check_answers"]
+    assert "thinking_check_answers" not in to_data(from_data({}, CATALOGUE))
+    for wrong in (["2026"], {"year": 2026}, {"year": "2" * 4001}):
+        with pytest.raises(BadReport):
+            from_data({"thinking_check_answers": wrong}, CATALOGUE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import Enum, IntEnum
 from functools import cached_property
 
@@ -133,6 +134,33 @@ class Therapy:
 
 
 @dataclass(frozen=True)
+class CheckWindow:
+    """Days after a therapy on which the thinking check is asked, when the last one is `again_after` old."""
+
+    therapies: frozenset[str]
+    days: Window
+    again_after: timedelta
+
+
+@dataclass(frozen=True)
+class CheckAsked:
+    """When the form asks the thinking check: on some days, and of whoever reports one of some signs."""
+
+    windows: tuple[CheckWindow, ...] = ()
+    signs: frozenset[str] = frozenset()
+
+    def again_after(self, therapy: str | None, day: int | None) -> timedelta | None:
+        """How old the last check may be on that day; None where the day asks for none. A therapy or day that is not
+        known is inside every window."""
+        spans = [
+            window.again_after
+            for window in self.windows
+            if (therapy is None or therapy in window.therapies) and (day is None or window.days.contains(day))
+        ]
+        return min(spans, default=None)
+
+
+@dataclass(frozen=True)
 class Catalogue:
     """Everything that can be asked, by code, in the order of the file."""
 
@@ -142,6 +170,7 @@ class Catalogue:
     """Group code → its label on the form."""
     severities: Mapping[str, str] = field(default_factory=dict)
     """Severity code → what it means in plain words."""
+    thinking_check: CheckAsked = CheckAsked()
 
     @cached_property
     def places(self) -> Mapping[str, int]:

@@ -35,7 +35,7 @@ class Finding:
         return f"{self.place}: {'' if self.error else 'warning: '}{self.message}"
 
 
-FORM_ASKS = ("temperature", "fever_reducer_taken", "on_steroids", "silence")
+FORM_ASKS = ("temperature", "fever_reducer_taken", "on_steroids", "thinking_check", "silence")
 """What the patient's form can express beside the symptoms of the catalogue (a test compares it with the form)."""
 
 

@@ -613,13 +613,15 @@ def _readings(view: _View) -> Iterator[tuple[Report, Decimal]]:
 def _thinking_check(
     condition: ThinkingCheckAtMost | ThinkingCheckBelowBaseline | ThinkingCheckAbandoned, report: Report
 ) -> Finding:
-    """Points of items that were not done count as lost; a check that was only begun has no score."""
+    """Points of items that were not done count as lost; a check that was only begun, or declined, has no score.
+    One that was declined was not begun."""
     check = report.thinking_check
     if check is None:
         return QUIET
     if isinstance(condition, ThinkingCheckAbandoned):
-        return QUIET if check.finished else _fires(Fact("thinking_check", "abandoned", "abandoned"))
-    if check.abandoned:
+        begun = not (check.finished or check.declined)
+        return _fires(Fact("thinking_check", "abandoned", "abandoned")) if begun else QUIET
+    if check.without_points:
         return Finding(Verdict.UNDECIDED, unknown=("thinking_check",))
     if isinstance(condition, ThinkingCheckAtMost):
         if check.score > condition.points:

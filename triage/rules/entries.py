@@ -59,11 +59,23 @@ class SeveritiesForm(Form):
     very_severe: str
 
 
+class CheckWindowForm(Form):
+    therapies: list[str]
+    days: str
+    again_after: str
+
+
+class CheckAskedForm(Form):
+    windows: list[CheckWindowForm] = []
+    signs: list[str] = []
+
+
 class CatalogueForm(Form):
     groups: list[Any]
     severities: SeveritiesForm
     symptoms: list[Any]
     therapies: list[Any]
+    thinking_check: CheckAskedForm | None = None
 
 
 class PassageForm(Form):

@@ -25,6 +25,8 @@ from triage.rules.catalogue import (
     SEVERITY_CODES,
     Asked,
     Catalogue,
+    CheckAsked,
+    CheckWindow,
     Code,
     DangerQuestion,
     Scale,
@@ -37,6 +39,7 @@ from triage.rules.conditions import ANY_SYMPTOM, Together, way_to_leaves
 from triage.rules.entries import (
     AppliesForm,
     CatalogueForm,
+    CheckAskedForm,
     EscalationForm,
     Form,
     FormT,
@@ -347,7 +350,31 @@ class _Loader:
             therapies=MappingProxyType(therapies),
             groups=MappingProxyType(groups),
             severities=MappingProxyType(levels),
+            thinking_check=self.check_asked(file, form.thinking_check if form else None, symptoms, therapies),
         )
+
+    def check_asked(
+        self, file: Tree, form: CheckAskedForm | None, symptoms: Iterable[str], therapies: Iterable[str]
+    ) -> CheckAsked:
+        """When the thinking check is asked; never where the catalogue does not say."""
+        if form is None:
+            return CheckAsked()
+        for place, code in enumerate(form.signs):
+            self.known(file, ("thinking_check", "signs", place), code, symptoms, "symptom")
+        windows: list[CheckWindow] = []
+        for number, one in enumerate(form.windows):
+            loc: Loc = ("thinking_check", "windows", number)
+            for place, code in enumerate(one.therapies):
+                self.known(file, (*loc, "therapies", place), code, therapies, "therapy")
+            days = self._window(file, (*loc, "days"), one.days)
+            again_after = read_span(one.again_after)
+            if again_after is None:
+                self.note(
+                    file, (*loc, "again_after"), f"“{one.again_after}” is no span of time; write for example “8 h”"
+                )
+            if days and again_after:
+                windows.append(CheckWindow(frozenset(one.therapies), days, again_after))
+        return CheckAsked(tuple(windows), frozenset(form.signs))
 
     def _listed(self, file: Tree, data: Mapping[str, Any], key: str) -> list[Any]:
         written = data.get(key)

@@ -159,7 +159,7 @@ def _reading(quantity: str, value: Decimal | Unknown | None) -> str:
 def _checks(report: Report) -> Iterator[Answers]:
     """Other points of the thinking check, from those scored outwards, and a check that was begun and given up."""
     check = report.thinking_check
-    scored = None if check is None or check.abandoned else check.score
+    scored = None if check is None or check.without_points else check.score
     ways = [range(THINKING_CHECK_FULL, -1, -1)]
     if scored is not None:
         ways = [range(scored + 1, THINKING_CHECK_FULL + 1), range(scored - 1, -1, -1)]
@@ -181,6 +181,8 @@ def _scoring(points: int) -> ThinkingCheck:
 def _check(check: ThinkingCheck | None) -> str:
     if check is None:
         return "not asked"
+    if check.declined:
+        return "declined"
     return "given up" if check.abandoned else f"{check.score} points"
 
 

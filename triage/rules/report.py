@@ -60,14 +60,23 @@ NOTE_LENGTH = 4_000
 
 @dataclass(frozen=True)
 class ThinkingCheck:
-    """Points by item; an item that was not done is missing, and is never scored as right."""
+    """Points by item; an item that was not done is missing, and is never scored as right.
+
+    `abandoned`: begun, and nothing of it done. `declined`: not begun, because the person did not want to.
+    """
 
     points: Mapping[str, int]
     abandoned: bool = False
+    declined: bool = False
 
     @property
     def finished(self) -> bool:
-        return not self.abandoned and self.points.keys() == THINKING_CHECK_POINTS.keys()
+        return not self.without_points and self.points.keys() == THINKING_CHECK_POINTS.keys()
+
+    @property
+    def without_points(self) -> bool:
+        """Whether nothing is known of what the person can do: then no number of points stands for it."""
+        return self.abandoned or self.declined
 
     @property
     def score(self) -> int:
@@ -90,6 +99,8 @@ class Report:
     symptoms: Mapping[str, Answer] = field(default_factory=lambda: MappingProxyType({}))
     thinking_check: ThinkingCheck | None = None
     thinking_check_baseline: int | None = None
+    thinking_check_answers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """What was answered, as typed, for the people who look at it. No rule reads it."""
     measured: Mapping[str, Decimal | Unknown] = field(default_factory=lambda: MappingProxyType({}))
     note: str = ""
 
@@ -191,6 +202,9 @@ def to_data(report: Report) -> dict[str, Any]:
         "symptoms": {code: report.symptoms[code].code for code in sorted(report.symptoms)},
         "thinking_check": _check_data(report.thinking_check),
         "thinking_check_baseline": report.thinking_check_baseline,
+        "thinking_check_answers": {
+            name: report.thinking_check_answers[name] for name in sorted(report.thinking_check_answers)
+        },
         "measured": {name: _number_data(report.measured[name]) for name in sorted(report.measured)},
         "note": report.note,
     }
@@ -213,8 +227,8 @@ def _presence_data(value: Presence | Unknown | None) -> bool | str | None:
 def _check_data(check: ThinkingCheck | None) -> dict[str, int] | str | None:
     if check is None:
         return None
-    if check.abandoned:
-        return "abandoned"
+    if check.without_points:
+        return "declined" if check.declined else "abandoned"
     return {item: check.points[item] for item in THINKING_CHECK_POINTS if item in check.points}
 
 
@@ -238,6 +252,7 @@ class _Reader:
             "symptoms": self._symptoms,
             "thinking_check": self._thinking_check,
             "thinking_check_baseline": self._baseline,
+            "thinking_check_answers": self._check_answers,
             "measured": self._measured,
             "note": self._note,
         }
@@ -371,10 +386,12 @@ class _Reader:
         return MappingProxyType(answers)
 
     def _thinking_check(self, name: str, raw: Any) -> ThinkingCheck | None:
-        if raw == "abandoned":
-            return ThinkingCheck(MappingProxyType({}), abandoned=True)
+        if raw in ("abandoned", "declined"):
+            return ThinkingCheck(MappingProxyType({}), abandoned=raw == "abandoned", declined=raw == "declined")
         if not isinstance(raw, Mapping):
-            self._problem(name, 'must be "abandoned" or the points of each item, for example {"orientation": 4, …}')
+            self._problem(
+                name, 'must be "abandoned", "declined" or the points of each item, for example {"orientation": 4, …}'
+            )
             return None
         points: dict[str, int] = {}
         for item, value in raw.items():
@@ -385,6 +402,19 @@ class _Reader:
                 if whole is not None:
                     points[item] = whole
         return ThinkingCheck(MappingProxyType(points), abandoned=not points)
+
+    def _check_answers(self, name: str, raw: Any) -> Mapping[str, str] | None:
+        if not isinstance(raw, Mapping):
+            self._problem(name, 'must be an object of texts, for example {"year": "2026"}')
+            return None
+        texts: dict[str, str] = {}
+        for item, answer in raw.items():
+            text = self._text(f"{name}.{item}", answer)
+            if text is not None and len(text) > NOTE_LENGTH:
+                self._problem(f"{name}.{item}", f"must be at most {NOTE_LENGTH} characters")
+            elif text is not None:
+                texts[str(item)] = text
+        return MappingProxyType(texts)
 
     def _measured(self, name: str, raw: Any) -> Mapping[str, Decimal | Unknown] | None:
         if not isinstance(raw, Mapping):

@@ -8,7 +8,8 @@ A row holds what conditions read and nothing else:
     s_CODE                answers to symptoms: 0 none, 1–4 mild to very severe, 5 yes, 6 no, -1 unknown; null: not asked
     temperature, m_NAME   millionths of a degree (°C) or of the quantity's unit; -1 unknown; null: not asked
     steroids, reducer     0 no, 1 yes, -1 unknown; null: not asked
-    score, finished, abandoned, baseline    the thinking check; null where there was none
+    score, finished, abandoned, baseline    the thinking check; null where there was none. `abandoned`: it has no
+                          points; beside it `finished` is 1 for a check that was declined, since it was not begun
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def _row(id: str, patient: str, position: int, readings: Sequence[Report]) -> Ro
         "steroids": _plain(report.on_steroids),
         "reducer": _plain(report.fever_reducer_taken),
         "score": check.score if check else None,
-        "finished": int(check.finished) if check else None,
-        "abandoned": int(check.abandoned) if check else None,
+        "finished": int(check.finished or check.declined) if check else None,
+        "abandoned": int(check.without_points) if check else None,
         "baseline": report.thinking_check_baseline,
         **{f"m_{name}": _scaled(report.measured.get(name)) for name in MEASURED},
         **{f"s_{code}": _code(answer) for code, answer in answers.items()},
@@ -139,6 +140,8 @@ def _answer(value: int | None, scale: Scale) -> Answer | None:
 def _check(row: Mapping[str, Any]) -> ThinkingCheck | None:
     if row["score"] is None:
         return None
+    if row["abandoned"]:
+        return ThinkingCheck({}, abandoned=not row["finished"], declined=bool(row["finished"]))
     items, left = {}, row["score"]
     for item, most in THINKING_CHECK_POINTS.items():
         if left or row["finished"]:
@@ -146,4 +149,4 @@ def _check(row: Mapping[str, Any]) -> ThinkingCheck | None:
             left -= items[item]
     if not row["finished"] and len(items) == len(THINKING_CHECK_POINTS):
         items = {item: points for item, points in items.items() if points}
-    return ThinkingCheck(items, abandoned=bool(row["abandoned"]))
+    return ThinkingCheck(items)

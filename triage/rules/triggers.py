@@ -78,10 +78,10 @@ class Triggers:
                 self._reading(quantity, value, woken)
         check = report.thinking_check
         if check is not None:
-            score = UNKNOWN if check.abandoned else check.score
+            score = UNKNOWN if check.without_points else check.score
             self._reading(_SCORE, score, woken)
             self._reading(_LOST, UNKNOWN if score is UNKNOWN else report.baseline - score, woken)
-            if not check.finished:
+            if not (check.finished or check.declined):
                 woken.update(other.get(_NOT_FINISHED, ()))
         if report.on_steroids:
             woken.update(other.get("on_steroids", ()))
