@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,7 +30,8 @@ from triage.models import (
     ReportRecord,
     Role,
 )
-from triage.reports import history, results
+from triage.reports import contradictions, history, results
+from triage.reports.contradictions import Contradiction, Said
 from triage.rules.ruleset import Ruleset
 from triage.ruleset_editor import versions
 
@@ -85,6 +86,8 @@ class QueueRow:
     acknowledged: Acknowledgement | None
     """The latest one. An open alert that has one was opened again."""
     last_report_at: datetime | None
+    contradictions: tuple[Contradiction, ...] = ()
+    """Where two reporters said different things within a day."""
 
     @property
     def patient(self) -> Patient:
@@ -136,9 +139,12 @@ def queue(session: Session, team: CareTeam, at: datetime) -> list[QueueRow]:
     )
     alerts = sorted(session.scalars(query), key=lambda alert: _place(alert, at))
     acknowledged = _acknowledged(session, alerts)
-    heard = last_reports(session, [alert.patient_id for alert in alerts])
+    patients = [alert.patient_id for alert in alerts]
+    heard = last_reports(session, patients)
+    differing = _contradictions(session, patients, at)
     return [
-        _row(session, alert, team, at, acknowledged.get(str(alert.id)), heard.get(alert.patient_id)) for alert in alerts
+        _row(session, alert, team, at, acknowledged.get(str(alert.id)), heard.get(alert.patient_id), differing)
+        for alert in alerts
     ]
 
 
@@ -174,6 +180,32 @@ def last_reports(session: Session, patients: Sequence[UUID]) -> dict[UUID, datet
     return dict(session.execute(query).all())
 
 
+def _contradictions(session: Session, patients: Sequence[UUID], at: datetime) -> dict[UUID, list[Contradiction]]:
+    """What reporters of the last day disagree about, by patient."""
+    query = (
+        select(ReportRecord)
+        .where(ReportRecord.patient_id.in_(patients), ReportRecord.reported_at > at - contradictions.WITHIN)
+        .order_by(ReportRecord.reported_at)
+        .options(joinedload(ReportRecord.reporter))
+    )
+    by_patient: dict[UUID, list[ReportRecord]] = {}
+    for record in session.scalars(query):
+        by_patient.setdefault(record.patient_id, []).append(record)
+    return {patient: contradictions_of(records) for patient, records in by_patient.items()}
+
+
+def contradictions_of(records: Iterable[ReportRecord]) -> list[Contradiction]:
+    """What the reporters of these reports of one patient disagree about."""
+    catalogue = versions.active().catalogue
+    said: list[Said] = []
+    for record in records:
+        try:
+            said.append(Said(reporter_words(record.reporter), record.reported_at, history.read(record, catalogue)))
+        except Exception as error:  # a report that cannot be read must not keep the others from being shown
+            logs.failure("report_unreadable", error, report=str(record.id))
+    return contradictions.between(said, catalogue)
+
+
 def _row(
     session: Session,
     alert: Alert,
@@ -181,6 +213,7 @@ def _row(
     at: datetime,
     acknowledged: Acknowledgement | None,
     last_report_at: datetime | None,
+    differing: Mapping[UUID, Sequence[Contradiction]],
 ) -> QueueRow:
     today = history.local_date(team, at)
     course = history.current_course(alert.patient, today)
@@ -197,6 +230,7 @@ def _row(
         call_back_over=max(at - alert.promised[0].due_at, timedelta()) if alert.promised else timedelta(),
         acknowledged=acknowledged,
         last_report_at=last_report_at,
+        contradictions=tuple(differing.get(alert.patient_id, ())),
     )
 
 
