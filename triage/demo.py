@@ -153,6 +153,8 @@ def _enrol(session: Session, story: _Story, team: CareTeam, now: datetime, passw
         name=f"{story.name} (synthetic)",
         born_on=date(1961 + len(story.name), 4, 12),
         phone="+44 1632 960 200",
+        town="Sampletown",
+        hospital="Sample Hospital",
         care_team_id=team.id,
         synthetic=True,
         enrolled_at=now - timedelta(days=story.today - story.first_day, hours=6),

@@ -12,10 +12,11 @@ and in the template `{{ form.temperature }}`. The words of every field:
 and of its own:
 
     Text           width, suffix, inputmode, autocomplete, plain      Password    autocomplete
-    TextArea       rows                                              Select      choices
+    TextArea       rows, plain                                       Select      choices
     Radios         choices, inline, hints, message
     Checkboxes     choices, exclusive, apart, hints
     DateParts      required, message; `data` is a date or None       Hidden      printed by form_page()
+    Pressed        the button that was pressed; not printed
 
 What a field holds and whether that makes sense is the business of the forms; no rule stands here.
 """
@@ -113,7 +114,7 @@ class Password(PasswordField):
 
 
 class TextArea(_Typed, TextAreaField):
-    """Several lines."""
+    """Several lines. `plain`: no capital letters or corrections by the keyboard."""
 
     def __init__(
         self,
@@ -121,12 +122,13 @@ class TextArea(_Typed, TextAreaField):
         validators: Any = None,
         *,
         rows: int = 4,
+        plain: bool = False,
         heading: bool = False,
         size: str = "",
         **kwargs: Any,
     ) -> None:
         super().__init__(label, validators, **kwargs)
-        self.rows = rows
+        self.rows, self.plain = rows, plain
         self.heading, self.size = heading, size
 
     def __call__(self, **kwargs: object) -> Markup:
@@ -271,6 +273,16 @@ def _date(day: str, month: str, year: str) -> date | None:
         return None
 
 
+class Pressed(Field):
+    """Which button sent the form: the value of the one named `press`. Templates print buttons; nothing stands here."""
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = valuelist[-1] if valuelist else ""
+
+    def __call__(self, **kwargs: object) -> Markup:
+        return Markup("")
+
+
 class Hidden(_Typed, HiddenField):
     """A field that nobody sees; form_page() prints it."""
 
@@ -295,6 +307,7 @@ __all__ = [
     "DateParts",
     "Hidden",
     "Password",
+    "Pressed",
     "Radios",
     "Select",
     "Text",

@@ -210,6 +210,10 @@ class Patient(Model):
     enrolled_at: Mapped[UtcTime]
     died_on: Mapped[date | None]
     """Nothing is ever sent to the patient or a caregiver then, and the patient's account is closed."""
+    town: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"))
+    """Where the patient stays; several names are divided by commas. Right answers of the thinking check."""
+    hospital: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"))
+    """Which hospital looks after the patient, in the same way."""
 
     care_team: Mapped[CareTeam] = relationship()
     courses: Mapped[list[Course]] = relationship(back_populates="patient", order_by="Course.started_on")
@@ -260,6 +264,8 @@ class Person(Model, UserMixin):
     """Where messages go by mail; empty: not by mail."""
     patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"), index=True)
     care_team_id: Mapped[UUID | None] = mapped_column(ForeignKey("care_team.id"), index=True)
+    temperature_unit: Mapped[str] = mapped_column(String(1), default="", server_default=text("''"))
+    """"c" or "f": what their thermometer showed last time; empty: not known."""
 
     patient: Mapped[Patient | None] = relationship(back_populates="people")
     care_team: Mapped[CareTeam | None] = relationship()
@@ -491,6 +497,37 @@ class ReportDraft(Model):
     """Form fields as typed, by step."""
     begun_at: Mapped[UtcTime]
     updated_at: Mapped[UtcTime]
+
+
+class ThinkingBaseline(Model):
+    """A patient's own first thinking check, in one language. Once it is taken, only its acceptance is added."""
+
+    __tablename__ = "thinking_baseline"
+    __table_args__ = (
+        UniqueConstraint("patient_id", "language"),
+        CheckConstraint("(accepted_at IS NULL) = (accepted_by_id IS NULL)", name="accepted"),
+    )
+
+    id: Mapped[Id]
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
+    language: Mapped[str] = mapped_column(String(10))
+    """Of the questions and answers, for example "en"."""
+    steps: Mapped[dict[str, Any]] = mapped_column(JSON)
+    """What was typed so far, by step, until it is taken."""
+    taken_at: Mapped[UtcTime | None]
+    """None while it is begun and not finished."""
+    taken_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    right_answers: Mapped[list[str]] = mapped_column(JSON)
+    """The answers that gave a point (triage.reports.thinking.MARKS)."""
+    answers: Mapped[dict[str, str]] = mapped_column(JSON)
+    """As typed, by answer."""
+    accepted_at: Mapped[UtcTime | None]
+    accepted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    """Who said that one taken after day 0 counts as this person's own."""
+
+    patient: Mapped[Patient] = relationship()
+    taken_by: Mapped[Person] = relationship(foreign_keys=taken_by_id)
+    accepted_by: Mapped[Person | None] = relationship(foreign_keys=accepted_by_id)
 
 
 class ReportRecord(Model):

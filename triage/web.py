@@ -37,7 +37,7 @@ from triage.care_team import work_views as alert_work
 from triage.database import db
 from triage.models import Person, Role
 from triage.monitoring import views as monitoring
-from triage.reports import telephone
+from triage.reports import first_check, telephone
 from triage.reports import views as reports
 from triage.rules.loading import RuleFileErrors, load, read_folder, read_texts
 from triage.rules.report import celsius_to_fahrenheit
@@ -45,7 +45,19 @@ from triage.rules.wording import number
 from triage.ruleset_editor import versions
 from triage.ruleset_editor import views as ruleset_editor
 
-ROOMS = (accounts, reports, telephone, alerts, monitoring, care_team, alert_work, handover, numbers, ruleset_editor)
+ROOMS = (
+    accounts,
+    reports,
+    first_check,
+    telephone,
+    alerts,
+    monitoring,
+    care_team,
+    alert_work,
+    handover,
+    numbers,
+    ruleset_editor,
+)
 LARGEST_FORM = 256 * 1024  # bytes; a report with the longest note is a tenth of it
 
 _POLICY = "Content-Security-Policy"

@@ -56,7 +56,7 @@ def test_right_after_signing_in_the_number_is_that_of_the_own_team(make, pages):
     visitor = pages(make.account(patient))
     form = visitor.get("reports.danger")
     visitor.time_out()
-    page = form.press_only("Continue", signs="none")
+    page = form.press_only("None of these")
     page = sign_in_on(page, make.account(patient))
     assert page.shows("not sent yet")
     assert page.shows("+44 1632 960 777")

@@ -52,18 +52,25 @@ TABLE = {
     "monitoring.remove_dose": Row({ADMINISTRATOR}, of="dose"),
     "monitoring.begin_course": Row({ADMINISTRATOR}, of="patient"),
     "monitoring.steroids": Row({ADMINISTRATOR}, of="course"),
+    "accounts.change_place": Row({ADMINISTRATOR}, of="patient"),
     "reports.home": Row(REPORTERS),
     "reports.too_unwell": Row(REPORTERS),
     "reports.danger": Row(REPORTERS),
     "reports.temperature": Row(REPORTERS),
+    "reports.medicines": Row(REPORTERS),
     "reports.symptoms": Row(REPORTERS),
     "reports.more": Row(REPORTERS),
     "reports.severity": Row(REPORTERS),
+    **{f"reports.{step}": Row(REPORTERS) for step in ("thinking", "orientation", "naming")},
+    **{f"reports.{step}": Row(REPORTERS) for step in ("command", "writing", "attention")},
     "reports.about": Row(REPORTERS),
+    "reports.note": Row(REPORTERS),
     "reports.check": Row(REPORTERS),
     "reports.send": Row(REPORTERS),
     "reports.earlier": Row(REPORTERS),
     "reports.result": Row(REPORTERS, of="report"),
+    "thinking.first": Row(REPORTERS),
+    "thinking.accept": Row({NURSE}, of="patient"),
     "telephone.home": Row({NURSE}, of="patient"),
     "telephone.ask": Row({NURSE}, of="patient"),
     "telephone.check": Row({NURSE}, of="patient"),
@@ -153,6 +160,7 @@ class Ward:
             **make.handover(alert, self.people[NURSE]),
             "mute_id": make.mute(patient, self.people[NURSE]).id,
             "step": "danger",
+            "task": "thinking",
             "person_id": self.people[CAREGIVER].id,
             "rule_id": make.ruleset.rules[0].id,
             "admission_id": make.admission(patient, self.people[NURSE]).id,
@@ -168,7 +176,13 @@ class Ward:
         }
 
 
-UNKNOWN = {"step": "no-such-step", "rule_id": "no-such-rule", "name": "no-such.yaml", "number": 999}
+UNKNOWN = {
+    "step": "no-such-step",
+    "task": "no-such-task",
+    "rule_id": "no-such-rule",
+    "name": "no-such.yaml",
+    "number": 999,
+}
 """What stands nowhere, for arguments that are no ids of rows."""
 
 

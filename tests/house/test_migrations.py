@@ -122,6 +122,29 @@ def test_a_ward_that_is_older_than_escalation_rota_and_reminders_gets_them_all(o
     engine.dispose()
 
 
+def test_what_was_typed_on_pages_that_0008_asks_in_other_words_is_asked_again(older_url):
+    """A "no" to the old questions must not be read as a "no" to the new ones; the rest of a draft stays."""
+    from sqlalchemy.orm import Session
+
+    upgrade(older_url, "0007")
+    engine = engine_for(older_url)
+    id, at = UUID(int=7), datetime(2026, 3, 2, 8, tzinfo=UTC)
+    typed = (bindparam("id", type_=Uuid()), bindparam("at", type_=UtcDateTime()))
+    draft = (
+        "INSERT INTO report_draft (person_id, token, answers, begun_at, updated_at) VALUES (:id, 't', "
+        """'{"danger": {"signs": ["none"]}, "temperature": {"feverish": "yes"}, "symptoms": {"other": "no"}}', """
+        ":at, :at)"
+    ).replace('": ', '"\\: ')
+    _fill(engine, id, at)
+    with engine.begin() as connection:
+        connection.execute(text(draft).bindparams(*typed), {"id": id, "at": at})
+    upgrade(older_url)
+    with Session(engine) as session:
+        assert session.get_one(models.ReportDraft, id).answers == {"danger": {"signs": ["none"]}}
+        assert session.get_one(models.Patient, id).town == ""
+    engine.dispose()
+
+
 @pytest.fixture
 def record(make, anna):
     """A stored report with its assessment, alert and audit entries."""

@@ -14,26 +14,37 @@ from triage.reports import forms
 from triage.rules.engine import assess
 from triage.rules.urgency import Urgency
 
-TEMPERATURE = {"temperature": "36.8", "unit": "c", "feverish": "no", "fever_reducer": "no", "on_steroids": "no"}
+TEMPERATURE = {"temperature": "36.8", "unit": "c"}
 
 
 def danger(visitor, *signs):
-    return visitor.get("reports.danger").press("Continue", signs=list(signs) or ["none"])
+    page = visitor.get("reports.danger")
+    return page.press("Continue", signs=list(signs)) if signs else page.press("None of these")
 
 
-def groups(page, **ticked):
-    """Every group of the page answered with "none of these", but those named."""
-    names = {str(box["name"]) for box in page.soup.select("input[type=checkbox]")}
-    return {name: ["none"] for name in names} | {f"group_{name}": codes for name, codes in ticked.items()}
+def medicines(page, temperature=None, taken=()):
+    """The page of the symptoms, from that of the temperature."""
+    page = page.press("Continue", **(TEMPERATURE | (temperature or {})))
+    return page.press("Continue", taken=list(taken)) if taken else page.press("None of these")
 
 
-def fill_in(visitor, temperature=None, severities=None, note="", **ticked):
+def symptoms(page, **ticked):
+    """The page after the symptoms, of which these groups were ticked."""
+    if not ticked:
+        return page.press("None of all these")
+    return page.press("Continue", **{f"group_{name}": codes for name, codes in ticked.items()})
+
+
+def fill_in(visitor, temperature=None, severities=None, taken=(), **ticked):
     """Everything up to the page that shows the answers."""
-    page = danger(visitor).press("Continue", **(TEMPERATURE | (temperature or {})))
-    page = page.press("Continue", **groups(page, **ticked), other="no")
-    if severities:
-        page = page.press("Continue", **severities)
-    return page.press("Continue", note=note)
+    page = symptoms(medicines(danger(visitor), temperature, taken), **ticked)
+    return page.press("Continue", **severities) if severities else page
+
+
+@pytest.fixture
+def anna(make):
+    """On a day that asks for no thinking check (tests/reports/test_thinking.py has that)."""
+    return make.patient("Anna", therapy="car_t", day=40)
 
 
 def reports(session):
@@ -51,7 +62,7 @@ def visitor(make, anna, pages):
     return pages(make.account(anna))
 
 
-def test_38_4_on_day_5_after_car_t_says_call_your_care_team_now(visitor, session, anna):
+def test_38_4_after_car_t_says_call_your_care_team_now(visitor, session, anna):
     page = fill_in(visitor, {"temperature": "38.4"}).press("Send")
 
     assert page.shows("Call your care team now")
@@ -98,7 +109,7 @@ def test_a_reading_that_cannot_be_is_asked_about_and_not_stored(typed, unit, mes
     assert page.status == 422
     assert any(error.startswith(message) for error in page.errors), page.errors
     assert page.field("temperature") == typed
-    assert page.field("fever_reducer") == "no"
+    assert page.field("unit") == unit
     assert reports(session) == []
 
 
@@ -120,34 +131,54 @@ def test_none_not_sure_and_not_asked_are_stored_as_three_things(visitor, session
     assert "constipation" not in symptoms
 
 
-def test_a_group_without_an_answer_is_asked_for_and_the_rest_is_kept(visitor):
-    page = danger(visitor).press("Continue", **TEMPERATURE)
-    answered = groups(page, fever=["chills"])
-    del answered["group_pain"]
-    page = page.press("Continue", **answered, other="no")
+def test_one_button_says_no_to_every_box_of_the_page(visitor, session, make):
+    fill_in(visitor).press("Send")
 
-    assert page.errors == ["Pain: tick what is true, or “None of these”"]
+    told = reports(session)[0]["symptoms"]
+    questions = forms.Questions(make.ruleset.catalogue, therapy="car_t")
+    asked = {symptom.code for group in questions.daily().values() for symptom in group}
+    assert {code for code in asked if told[code] not in ("none", "no")} == set()
+    assert "constipation" not in told, "nothing was said about what was not asked"
+
+
+def test_a_page_of_boxes_without_a_tick_is_asked_again(visitor):
+    page = medicines(danger(visitor)).press("Continue")
+
+    assert page.status == 422
+    assert page.errors == ["Tick what is true, or press “None of all these”"]
+
+
+def test_none_of_these_beside_a_tick_is_asked_about_and_the_tick_is_kept(visitor, session):
+    page = visitor.get("reports.danger").press("None of these", signs=["seizure"])
+    assert page.errors == ["A box is ticked, and you pressed “None of these”. Untick it, or press “Continue”"]
+    assert page.field("signs") == "seizure"
+    page = medicines(danger(visitor)).press("None of all these", group_fever=["chills"])
+    assert page.status == 422
     assert page.field("group_fever") == "chills"
+    assert reports(session) == []
 
 
-def test_the_first_page_without_a_tick_asks_in_whole_sentences(visitor):
-    page = visitor.get("reports.danger").press("Continue", signs=None)
+def test_medicines_are_asked_every_day_and_stored_as_answered(visitor, session):
+    fill_in(visitor, taken=["fever_reducer"]).press("Send")
+    fill_in(visitor, taken=["unsure"]).press("Send")
+    fill_in(visitor).press("Send")
 
-    assert page.errors == ["Do you have any of these now? Tick what is true, or “None of these”"]
+    told = [(report["fever_reducer_taken"], report["on_steroids"]) for report in reports(session)]
+    assert told == [(True, False), ("unknown", "unknown"), (False, False)]
+
+
+def test_the_unit_of_last_time_is_chosen_and_never_the_value(visitor):
+    fill_in(visitor, {"temperature": "98.2", "unit": "f"}).press("Send")
+    page = danger(visitor)
+
+    assert page.field("unit") == "f"
+    assert page.field("temperature") == ""
 
 
 def test_a_caregiver_is_not_asked_how_they_are_themselves(make, anna, pages):
-    page = danger(pages(make.caregiver(anna))).press("Continue", **TEMPERATURE)
+    page = medicines(danger(pages(make.caregiver(anna))))
 
     assert not [legend.get_text() for legend in page.soup.select("legend") if "you are" in legend.get_text()]
-
-
-def test_none_of_these_beside_a_tick_is_asked_about(visitor):
-    page = danger(visitor, "seizure", "none")
-
-    assert page.errors == [
-        "Do you have any of these now? “None of these” and another box are ticked. Untick one of them"
-    ]
 
 
 def test_a_danger_sign_is_sent_before_the_rest_is_asked(visitor, session, anna):
@@ -157,8 +188,9 @@ def test_a_danger_sign_is_sent_before_the_rest_is_asked(visitor, session, anna):
     assert page.links()["Call 999"] == "tel:999"
     assert alert_urgency(session) is Urgency.EMERGENCY
     assert reports(session)[0]["symptoms"]["seizure"] == "yes"
-    page = page.click("Tell us more").press("Continue", **TEMPERATURE)
-    page.press("Continue", **groups(page), other="no").press("Continue", note="").press("Send")
+    page = symptoms(medicines(page.click("Tell us more")))
+    # A seizure is a neurological sign: the thinking check is asked on any day.
+    page.press("I do not want to do it").press("Send")
     assert [report["symptoms"]["seizure"] for report in reports(session)] == ["yes", "yes"]
     assert session.scalar(select(func.count()).select_from(Alert)) == 1
 
@@ -215,7 +247,7 @@ def test_going_back_shows_what_was_typed_and_another_device_goes_on(visitor, mak
 
     assert visitor.get("reports.temperature").field("temperature") == "36.8"
     page = other.get("reports.home").click("Go on with today’s report")
-    assert page.path == "/report/symptoms"
+    assert page.path == "/report/medicines"
 
 
 def test_a_draft_of_yesterday_is_not_continued(visitor, session, make):
@@ -228,7 +260,7 @@ def test_a_draft_of_yesterday_is_not_continued(visitor, session, make):
 
     page = visitor.get("reports.home")
     assert page.shows("is not continued")
-    assert visitor.get("reports.danger").press("Continue", signs=["none"]).field("temperature") == ""
+    assert visitor.get("reports.danger").press("None of these").field("temperature") == ""
 
 
 def test_what_was_typed_survives_a_sign_in_that_timed_out(visitor, make, anna, session):
@@ -240,7 +272,7 @@ def test_what_was_typed_survives_a_sign_in_that_timed_out(visitor, make, anna, s
     assert page.status == 401
     page = page.press("Sign in", sign_in_name=make.account(anna).sign_in_name, passphrase=PASSWORD).press("Send it now")
 
-    assert page.path == "/report/symptoms"
+    assert page.path == "/report/medicines"
     assert visitor.get("reports.temperature").field("temperature") == "38.4"
 
 
@@ -262,10 +294,9 @@ def test_what_somebody_else_typed_is_not_taken(visitor, make, anna, pages, sessi
 def test_a_caregiver_is_asked_about_the_patient_and_what_only_an_onlooker_sees(make, anna, pages, session):
     visitor = pages(make.caregiver(anna))
     assert visitor.get("reports.home").shows("How is Anna today?")
-    page = danger(visitor).press("Continue", **TEMPERATURE)
+    page = medicines(danger(visitor))
     assert page.shows("They are not themselves")
-    page = page.press("Continue", **groups(page, onlooker=["not_themselves"]), other="no")
-    page = page.press("Continue", note="").press("Send")
+    page = symptoms(page, onlooker=["not_themselves"]).press("Anna is not with me").press("Send")
 
     assert page.shows("Report about Anna")
     assert page.shows("Call your care team now")
@@ -273,43 +304,39 @@ def test_a_caregiver_is_asked_about_the_patient_and_what_only_an_onlooker_sees(m
 
 
 def test_the_patient_is_not_asked_what_only_an_onlooker_sees(visitor):
-    assert not danger(visitor).press("Continue", **TEMPERATURE).soup.select("[value=not_themselves]")
+    assert not medicines(danger(visitor)).soup.select("[value=not_themselves]")
 
 
 def test_the_day_is_asked_when_no_date_is_on_file(make, pages, session):
     visitor = pages(make.account(make.patient("Nora", day=None, therapy=None)))
-    page = danger(visitor).press("Continue", **TEMPERATURE)
-    page = page.press("Continue", **groups(page), other="no")
-    assert page.press("Continue", therapy="car_t", days="-3", note="").errors == [
+    page = symptoms(medicines(danger(visitor))).press("I do not want to do it")
+    assert page.press("Continue", therapy="car_t", days="-3").errors == [
         "Enter the number of days as a whole number, 0 or more, for example 5"
     ]
-    page.press("Continue", therapy="car_t", days="3", note="").press("Send")
+    page.press("Continue", therapy="car_t", days="3").press("Send")
 
     assert (reports(session)[0]["therapy"], reports(session)[0]["days_since_therapy"]) == ("car_t", 3)
 
 
 def test_an_unknown_day_counts_as_inside_every_window(make, pages, session):
     visitor = pages(make.account(make.patient("Nora", day=None, therapy=None)))
-    page = danger(visitor).press("Continue", **TEMPERATURE)
-    page = page.press("Continue", **groups(page, fever=["chills"]), other="no").press("Continue", chills="mild")
-    page = page.press("Continue", therapy="unknown", days="", note="").press("Send")
+    page = symptoms(medicines(danger(visitor)), fever=["chills"]).press("Continue", chills="mild")
+    page = page.press("I do not want to do it").press("Continue", therapy="unknown", days="").press("Send")
 
     assert page.shows("Call your care team now")
 
 
 def test_something_else_asks_for_the_rest(visitor, session):
-    page = danger(visitor).press("Continue", **TEMPERATURE)
-    page = page.press("Continue", **groups(page), other="yes")
-    page = page.press("Continue", signs=["constipation"])
-    page = page.press("Continue", constipation="unknown").press("Continue", note="")
+    page = symptoms(medicines(danger(visitor)), **{"else": ["other"]})
+    page = page.press("Continue", signs=["constipation"]).press("Continue", constipation="unknown")
     page.press("Send")
 
-    symptoms = reports(session)[0]["symptoms"]
-    assert (symptoms["constipation"], symptoms["numbness"]) == ("unknown", "none")
+    told = reports(session)[0]["symptoms"]
+    assert (told["constipation"], told["numbness"]) == ("unknown", "none")
 
 
 def test_the_note_is_kept_and_shown_as_text(visitor, session):
-    page = fill_in(visitor, note="<b>hello</b>").press("Send")
+    page = fill_in(visitor).click("Add a note").press("Continue", note="<b>hello</b>").press("Send")
 
     assert reports(session)[0]["note"] == "<b>hello</b>"
     assert page.shows("<b>hello</b>")
@@ -317,9 +344,8 @@ def test_the_note_is_kept_and_shown_as_text(visitor, session):
 
 def test_what_is_not_known_is_told_once_and_not_rule_by_rule(visitor):
     """One "not sure" leaves a dozen rules open: somebody with a fever reads three sentences, the rest on asking."""
-    page = danger(visitor).press("Continue", **(TEMPERATURE | {"temperature": "", "unit": "none"}))
-    page = page.press("Continue", **groups(page, thinking=["unsure"]), other="no")
-    page = page.press("Continue", note="").press("Send")
+    page = symptoms(medicines(danger(visitor), {"temperature": "", "unit": "none"}), thinking=["unsure"])
+    page = page.press("I do not want to do it").press("Send")
 
     (why,) = [item.get_text() for item in page.soup.select("li") if "Not everything could be decided" in item.text]
     assert why.count("could not say whether") == 3
@@ -331,15 +357,14 @@ def test_what_is_not_known_is_told_once_and_not_rule_by_rule(visitor):
 
 
 def test_a_character_that_no_database_stores_costs_no_report(visitor, session):
-    page = fill_in(visitor, note="It hurts\x00 here").press("Send")
+    page = fill_in(visitor).click("Add a note").press("Continue", note="It hurts\x00 here").press("Send")
 
     assert page.shows("Your report")
     assert reports(session)[0]["note"] == "It hurts here"
 
 
 def test_a_note_that_is_too_long_is_refused_and_kept(visitor):
-    page = danger(visitor).press("Continue", **TEMPERATURE)
-    page = page.press("Continue", **groups(page), other="no").press("Continue", note="x" * 4001)
+    page = fill_in(visitor).click("Add a note").press("Continue", note="x" * 4001)
 
     assert page.errors == ["Shorten the note to 4000 characters; it has 4001"]
     assert page.field("note") == "x" * 4001
@@ -383,8 +408,7 @@ def test_report_assessment_alert_and_audit_stand_or_fall_together(visitor, sessi
 
 
 def test_too_unwell_carries_what_was_typed_before_it(visitor, session):
-    page = danger(visitor).press("Continue", **(TEMPERATURE | {"temperature": "40.1", "feverish": "yes"}))
-    page.press("Continue", **groups(page, breath=["fainting"]), other="no")
+    symptoms(medicines(danger(visitor), {"temperature": "40.1"}), breath=["fainting"])
     page = visitor.get("reports.home").press("I am too unwell to answer")
 
     assert reports(session)[0]["temperature_c"] == 40.1
@@ -404,7 +428,7 @@ def test_a_danger_sign_ticked_later_is_sent_with_all_that_was_typed_and_nothing_
 
 def test_how_it_is_now_is_asked_again_after_an_hour(visitor, session):
     danger(visitor).press("Continue", **TEMPERATURE)
-    assert visitor.get("reports.home").click("Go on with today’s report").path.endswith("/report/symptoms")
+    assert visitor.get("reports.home").click("Go on with today’s report").path.endswith("/report/medicines")
 
     session.rollback()
     draft = session.scalar(select(ReportDraft))
@@ -418,7 +442,7 @@ def test_how_it_is_now_is_asked_again_after_an_hour(visitor, session):
     assert home.shows("What you feel now is asked again")
     page = home.click("Go on with today’s report")
     assert page.path.endswith("/report/danger")
-    page = page.press("Continue")
+    page = page.press("None of these")
     assert page.path.endswith("/report/temperature")
     assert page.field("temperature") == "36.8"
 
@@ -437,12 +461,11 @@ def test_an_old_page_answered_anew_is_a_report_of_its_own(visitor, session):
 @pytest.mark.parametrize("days", ["9" * 5000, "1e3", "-1", "36526"])
 def test_days_that_are_none_are_asked_about(days, make, pages, session):
     visitor = pages(make.account(make.patient("Otto", day=None)))
-    page = danger(visitor).press("Continue", **TEMPERATURE)
-    page = page.press("Continue", **groups(page), other="no").press("Continue", days=days, note="")
+    page = symptoms(medicines(danger(visitor))).press("I do not want to do it").press("Continue", days=days)
     assert page.status == 422
     assert reports(session) == []
 
 
 def test_tocilizumab_given_since_the_treatment_is_asked_for(visitor, session):
-    page = danger(visitor)
-    assert page.shows("have you had tocilizumab since your treatment?")
+    page = danger(visitor).press("Continue", **TEMPERATURE)
+    assert page.shows("I have had tocilizumab since my treatment")

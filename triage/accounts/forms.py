@@ -80,6 +80,16 @@ class EnrolForm(_Dates):
         inputmode="tel",
         description="Nurses call this number",
     )
+    town = Text(
+        "Town where the patient stays",
+        [Length(max=200, message="Shorten the town")],
+        description="The thinking check asks for it. Several names for it: divide them with commas",
+    )
+    hospital = Text(
+        "Hospital that looks after the patient",
+        [Length(max=200, message="Shorten the hospital")],
+        description="As people call it; the thinking check asks for it. Several names: divide them with commas",
+    )
     therapy = Radios("Therapy", message="Choose the therapy, or “Not known”")
     product = Text(
         "Product", [Length(max=100, message="Shorten the product")], description="For example TECARTUS. May be empty"
@@ -125,6 +135,8 @@ class EnrolForm(_Dates):
             name=(self.name.data or "").strip(),
             born_on=self.born_on.data,
             phone=(self.phone.data or "").strip(),
+            town=(self.town.data or "").strip(),
+            hospital=(self.hospital.data or "").strip(),
             therapy=None if self.therapy.data == NOT_KNOWN else self.therapy.data,
             product=(self.product.data or "").strip(),
             started_on=self.started_on.data,
@@ -140,6 +152,21 @@ class ReachForm(FlaskForm):
 
     mail = Text("Mail address", [mail_address, _SHORT_MAIL], plain=True, description=_REMINDED)
     phone = Text("Mobile telephone", [mobile_number, _SHORT_PHONE], description=_REMINDED)
+
+
+class PlaceForm(FlaskForm):
+    """What the thinking check asks for: where the patient stays, and who looks after them."""
+
+    town = Text(
+        "Town where the patient stays",
+        [Length(max=200, message="Shorten the town")],
+        description="Several names for it: divide them with commas",
+    )
+    hospital = Text(
+        "Hospital that looks after the patient",
+        [Length(max=200, message="Shorten the hospital")],
+        description="As people call it. Several names: divide them with commas",
+    )
 
 
 class AccessForm(FlaskForm):

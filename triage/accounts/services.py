@@ -60,6 +60,9 @@ class Enrolment:
     mail: str = ""
     mobile: str = ""
     """Where the account is reminded of a missing report."""
+    town: str = ""
+    hospital: str = ""
+    """Right answers of the thinking check; several are divided by commas."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,8 @@ def enrol(
                 name=enrolment.name,
                 born_on=enrolment.born_on,
                 phone=enrolment.phone,
+                town=enrolment.town,
+                hospital=enrolment.hospital,
                 care_team=team,
                 enrolled_at=at,
             )
@@ -171,6 +176,13 @@ def set_reach(session: Session, account: Person, mail: str, phone: str, by: Pers
     with writing(session):
         account.mail, account.phone = mail, phone
         audit.record(session, "contact_changed", by=by, patient=account.patient, subject=str(account.id), at=at)
+
+
+def change_place(session: Session, patient: Patient, town: str, hospital: str, by: Person, at: datetime) -> None:
+    """Where the patient stays and which hospital looks after them: what the thinking check asks for."""
+    with writing(session):
+        patient.town, patient.hospital = town, hospital
+        audit.record(session, "place_changed", by=by, patient=patient, subject=str(patient.id), at=at)
 
 
 def failing_channels(session: Session) -> list[str]:

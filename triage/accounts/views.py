@@ -16,7 +16,7 @@ from sqlalchemy.orm import selectinload
 from triage import clock
 from triage.accounts import resume, services, sessions
 from triage.accounts.access import patient_for, patients_of, person, public, roles, signed_in, team_of
-from triage.accounts.forms import AccessForm, EnrolForm, ReachForm, SignInForm
+from triage.accounts.forms import AccessForm, EnrolForm, PlaceForm, ReachForm, SignInForm
 from triage.database import db
 from triage.models import Course, Patient, Person, Role
 from triage.rules.ruleset import CHANNELS
@@ -202,6 +202,18 @@ def reach(patient_id: UUID, person_id: UUID) -> ResponseReturnValue:
     return render_template(
         "accounts/reach.html", form=form, patient=patient, account=account
     ), 422 if form.errors else 200
+
+
+@bp.route("/people/<uuid:patient_id>/place", methods=["GET", "POST"])
+@roles(Role.ADMINISTRATOR)
+def change_place(patient_id: UUID) -> ResponseReturnValue:
+    patient = patient_for(person(), patient_id)
+    form = PlaceForm(town=patient.town, hospital=patient.hospital)
+    if form.validate_on_submit():
+        town, hospital = ((field.data or "").strip() for field in (form.town, form.hospital))
+        services.change_place(db.session, patient, town, hospital, by=person(), at=clock.now())
+        return redirect(url_for("accounts.patient", patient_id=patient.id))
+    return render_template("accounts/place.html", form=form, patient=patient), 422 if form.errors else 200
 
 
 def _sheet(patient: Patient, access: services.Access) -> str:

@@ -378,6 +378,8 @@ def _thinking(seen: Sequence[Sent], paper: _Paper) -> Curve:
             said, sign = "the report cannot be read", "×"
         elif check is None:
             said, sign = "not asked", ""
+        elif check.declined:
+            said, sign = "declined", "D"
         elif not check.finished:
             said, sign = "begun and not finished", "!"
         else:
@@ -394,7 +396,8 @@ def _thinking(seen: Sequence[Sent], paper: _Paper) -> Curve:
             broken.append(each.at)
         rows.append((paper.when(each.at), each.by, said, _baseline_words(each.report)))
     unfinished = sum(mark.text == "!" for mark in marks)
-    asked = len(scores) + unfinished
+    declined = sum(mark.text == "D" for mark in marks)
+    asked = len(scores) + unfinished + declined
     return Curve(
         height=142,
         bottom=bottom,
@@ -404,7 +407,8 @@ def _thinking(seen: Sequence[Sent], paper: _Paper) -> Curve:
         marks=tuple(marks),
         lanes=(Tick(lane, "Not finished"),),
         summary=(
-            f"{asked} of {len(seen)} reports hold a thinking check, {unfinished} not finished."
+            f"{asked} of {len(seen)} reports hold a thinking check, {unfinished} not finished"
+            + (f", {declined} declined." if declined else ".")
             + (f" The latest finished one: {scores[-1]} of {THINKING_CHECK_FULL}." if scores else "")
             + (f" Own baseline: {baseline}." if on_file else " No own baseline is on file: held against full points.")
         ),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import TypedDict
 from uuid import UUID
@@ -23,6 +24,7 @@ from triage.care_team.queue import (
     UNREADABLE,
     Acknowledgement,
     Line,
+    contradictions_of,
     last_heard,
     lines,
     reporter_words,
@@ -43,9 +45,11 @@ from triage.models import (
     Person,
     ReportRecord,
     RuleMute,
+    ThinkingBaseline,
 )
 from triage.monitoring import tales
-from triage.reports import history, results
+from triage.reports import baselines, history, results
+from triage.reports.contradictions import Contradiction
 from triage.rules.catalogue import MEASURED, Catalogue, Window
 from triage.rules.report import Report
 from triage.rules.ruleset import Passage, Ruleset, Source
@@ -94,6 +98,8 @@ class Entry:
     """Whether the report opened no alert because what it tells was muted."""
     resolved: Alert | None = None
     """The alert that was resolved here, and is so still."""
+    contradictions: tuple[Contradiction, ...] = ()
+    """What this report and another within a day disagree about."""
 
 
 @dataclass(frozen=True)
@@ -118,8 +124,25 @@ class PatientRecord:
     older: datetime | None
     """Where the next page begins: what happened before that moment. None on the last page."""
     weeks: charts.Weeks
+    first_check: FirstCheck | None
+    """The patient's own first thinking check; None where none was taken."""
+    sentences: tuple[tuple[str, str], ...]
+    """The first sentence and the latest: when, and what was written."""
     mutes: list[RuleMute]
     """All that were ever muted for the patient, the latest first."""
+
+
+@dataclass(frozen=True)
+class FirstCheck:
+    """A first thinking check, and whether later ones are held against it."""
+
+    taken_at: datetime
+    taken_by: str
+    language: str
+    points: int
+    late: bool
+    counts: bool
+    accepted_by: str
 
 
 def patient_record(session: Session, patient: Patient, at: datetime, before: datetime | None = None) -> PatientRecord:
@@ -136,6 +159,7 @@ def patient_record(session: Session, patient: Patient, at: datetime, before: dat
     acknowledged = _acknowledged(steps(session, [current]), current) if current else None
     reports, older = page_of_reports(session, patient.id, before)
     day = history.days_since_therapy(course, today)
+    baseline = baselines.of_patient(session, patient)
     return PatientRecord(
         patient=patient,
         course=course,
@@ -150,6 +174,8 @@ def patient_record(session: Session, patient: Patient, at: datetime, before: dat
         entries=_entries(session, patient, reports, older, before),
         older=older,
         weeks=_weeks(session, patient, at),
+        first_check=_first_check(baseline, patient),
+        sentences=_sentences(session, baseline, patient),
         mutes=mutes.of_patient(session, patient),
     )
 
@@ -241,8 +267,15 @@ def _entries(
     alerts = alerts_between(session, patient.id, since, before)
     held_back = mutes.held_back(session, [report.id for report in reports])
     happened = _of_alerts(session, alerts, steps(session, alerts), patient)
+    differing = contradictions_of(reports)
     found = [
-        *(_report(session, record, patient, record.id in held_back) for record in reports),
+        *(
+            replace(
+                _report(session, record, patient, record.id in held_back),
+                contradictions=tuple(one for one in differing if one.saw.at == record.reported_at),
+            )
+            for record in reports
+        ),
         *(
             entry
             for entry in (*happened, *_of_monitoring(session, patient))
@@ -286,6 +319,34 @@ def _weeks(session: Session, patient: Patient, at: datetime) -> charts.Weeks:
         zone=patient.care_team.time_zone,
         day_number=day_number,
     )
+
+
+def _first_check(baseline: ThinkingBaseline | None, patient: Patient) -> FirstCheck | None:
+    if baseline is None or baseline.taken_at is None:
+        return None
+    return FirstCheck(
+        taken_at=baseline.taken_at,
+        taken_by=reporter_words(baseline.taken_by),
+        language=baseline.language,
+        points=len(baseline.right_answers),
+        late=baselines.is_late(baseline, patient),
+        counts=baselines.counts(baseline, patient),
+        accepted_by=baseline.accepted_by.name if baseline.accepted_by else "",
+    )
+
+
+def _sentences(session: Session, baseline: ThinkingBaseline | None, patient: Patient) -> tuple[tuple[str, str], ...]:
+    """The same sentence as it was written first and last: letters and words that repeat are an early sign."""
+    query = (
+        select(ReportRecord.data)
+        .where(ReportRecord.patient_id == patient.id, ReportRecord.data.contains('"sentence":'))
+        .order_by(ReportRecord.reported_at.desc(), ReportRecord.id)
+        .limit(1)
+    )
+    latest = session.scalar(query)
+    first = baseline.answers.get("sentence", "") if baseline is not None and baseline.taken_at is not None else ""
+    found = [("First", first), ("Latest", json.loads(latest)["thinking_check_answers"]["sentence"] if latest else "")]
+    return tuple((which, text) for which, text in found if text)
 
 
 def _silences(alerts: list[Alert], heard: list[datetime], enrolled_at: datetime) -> list[charts.Span]:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy.orm import Session
 
 from triage.database import writing
-from triage.models import Person, ReportDraft
+from triage.models import Person, ReportDraft, Role
 
 LASTS = timedelta(hours=12)
 """Older answers are about another day."""
@@ -20,6 +20,8 @@ ASKED_AGAIN_AFTER = timedelta(hours=1)
 """Danger signs and temperature are told as they are now: older answers are shown, and asked again."""
 _NOW = ("danger", "temperature")
 _AT = "_at"
+SENT = "_sent"
+"""Among the answers of a step: the id of the report as which it was sent already."""
 
 Typed = Mapping[str, Any]
 
@@ -53,6 +55,8 @@ def save(session: Session, person: Person, step: str, typed: Typed, at: datetime
             session.add(draft)
         draft.answers = {**draft.answers, step: {**typed, _AT: at.isoformat()}}
         draft.updated_at = at
+        if person.role != Role.NURSE and typed.get("unit") in ("c", "f"):
+            person.temperature_unit = typed["unit"]  # what the thermometer at home shows; a nurse hears of many
 
 
 def keep(
@@ -64,6 +68,13 @@ def keep(
             draft = ReportDraft(person_id=person.id, token=new_token(), answers=dict(answers), begun_at=at)
             draft.updated_at, draft.patient_id = at, about
             session.add(draft)
+
+
+def sent_as(answers: Mapping[str, Typed], ticked: Any) -> UUID | None:
+    """The report as which these very danger signs were sent from this draft; None when they were not."""
+    danger = answers.get("danger", {})
+    sent = danger.get(SENT)
+    return UUID(sent) if sent and set(danger.get("signs") or ()) == set(ticked or ()) else None
 
 
 def still_true(answers: Mapping[str, Typed], at: datetime) -> dict[str, Typed]:

@@ -1,6 +1,7 @@
 """The steps of the daily report, built from the catalogue, and the way from what was typed to a report.
 
-"None of these", "I am not sure" and a question that was not asked stay three different things all the way.
+"None of these", "I am not sure" and a question that was not asked stay three different things all the way. On a page of
+check boxes a button says "None of these"; it is an answer to each box of the page, and stands beside no tick.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from flask_wtf import FlaskForm
 from itsdangerous import BadData, URLSafeSerializer
 from wtforms import Field, Form, ValidationError
 
-from triage.fields import Checkboxes, Hidden, Radios, Text, TextArea
+from triage.fields import Checkboxes, Hidden, Pressed, Radios, Text, TextArea
 from triage.models import Patient
-from triage.reports import history
+from triage.reports import history, thinking
 from triage.rules.catalogue import Asked, Catalogue, Presence, Scale, Severity, Symptom
 from triage.rules.report import (
     MOST_DAYS,
@@ -34,18 +35,37 @@ from triage.rules.report import (
 )
 
 NONE, UNSURE, OTHER = "none", "unsure", "other"
-FEVERISH = "feverish"
-"""Asked beside the temperature, not among the other signs."""
-STEPS = ("danger", "temperature", "symptoms", "more", "severity", "about")
+REDUCER, STEROIDS = "fever_reducer", "steroids"
+STEPS = (
+    "danger",
+    "temperature",
+    "medicines",
+    "symptoms",
+    "more",
+    "severity",
+    thinking.INTRO,
+    *thinking.ITEMS,
+    "about",
+    "note",
+)
 HEADINGS = {
     "danger": "Danger signs",
     "temperature": "Temperature",
+    "medicines": "Medicines",
     "symptoms": "The last 24 hours",
     "more": "Anything else",
     "severity": "How bad was it?",
-    "about": "A few more things",
+    thinking.INTRO: "Thinking check",
+    "orientation": "Thinking check: where and when",
+    "naming": "Thinking check: three pictures",
+    "command": "Thinking check: one thing to do",
+    "writing": "Thinking check: one sentence",
+    "attention": "Thinking check: counting back",
+    "about": "Your treatment",
+    "note": "A note for your care team",
 }
-YES_NO_UNSURE = (("yes", "Yes"), ("no", "No"), ("unknown", "I am not sure"))
+TICKED = ("danger", "medicines", "symptoms", "more")
+"""Steps of check boxes, with a button that says "none"."""
 
 Typed = Mapping[str, Any]
 """The fields of one step as typed."""
@@ -63,6 +83,10 @@ class Questions:
     therapy: str | None = None
     day: int | None = None
     on_steroids: bool = False
+    unit: str = ""
+    """"c" or "f": what the reporter's thermometer showed last time."""
+    thinking: thinking.Asked | None = None
+    """None: nobody is asked the thinking check here."""
 
     def text(self, symptom: Symptom) -> str:
         return symptom.about if self.caregiver_for else symptom.question
@@ -89,7 +113,7 @@ class Questions:
         groups: dict[str, list[Symptom]] = {"onlooker": seen} if seen else {}
         for code in self.catalogue.groups:
             asked = self.catalogue.asked_when(Asked.DAILY, therapy=self.therapy)
-            if members := [symptom for symptom in asked if symptom.group == code and symptom.code != FEVERISH]:
+            if members := [symptom for symptom in asked if symptom.group == code]:
                 groups[code] = members
         return groups
 
@@ -97,7 +121,7 @@ class Questions:
         """What is asked only after "something else"."""
         daily = {symptom.code for members in self.daily().values() for symptom in members}
         rest = self.catalogue.asked_when(Asked.MORE, Asked.DAILY)
-        return [symptom for symptom in rest if symptom.code not in daily and symptom.code != FEVERISH]
+        return [symptom for symptom in rest if symptom.code not in daily]
 
     def group_label(self, code: str) -> str:
         return f"What you see in {self.caregiver_for}" if code == "onlooker" else self.catalogue.groups[code]
@@ -120,6 +144,9 @@ class StepForm(FlaskForm):
     """One page of the report. The stamp says for whom it was printed: another person's fields are not taken."""
 
     for_person = Hidden()
+    press = Pressed()
+
+    step = ""
 
     def stamp(self, person_id: str) -> None:
         """Mark the form as this person's."""
@@ -134,11 +161,28 @@ class StepForm(FlaskForm):
 
     def questions(self) -> Iterator[Field]:
         """The fields that are answers."""
-        return (field for field in self if field.name not in ("csrf_token", "for_person", "token"))
+        return (field for field in self if field.name not in ("csrf_token", "for_person", "token", "press"))
 
     def typed(self) -> dict[str, Any]:
         """The answers as typed, to be kept in a draft."""
-        return {field.name: field.data for field in self.questions()}
+        typed = {field.name: field.data for field in self.questions()}
+        return typed | {thinking.PRESSED: self.press.data} if self.step in CHECK and self.press.data else typed
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Whether every question of the page is answered; boxes and buttons are looked at together."""
+        if self.step in thinking.ITEMS and self.press.data in (thinking.STOP, thinking.SKIP):
+            return True
+        good = bool(super().validate(extra_validators))
+        if self.step in TICKED:
+            return _ticked_or_none(self) and good
+        if self.step in thinking.ITEMS and not any(self.data.get(mark) for mark in thinking.MARKS[self.step]):
+            first = self[thinking.MARKS[self.step][0]]
+            first.errors = ["Write an answer, or press “I cannot do this one”"]
+            return False
+        if self.step == thinking.INTRO and self.press.data not in (thinking.START, thinking.DECLINE, thinking.AWAY):
+            self.form_errors.append("Press one of the buttons")
+            return False
+        return good
 
 
 def _stamps() -> URLSafeSerializer:
@@ -150,24 +194,53 @@ def step_form(step: str, questions: Questions, answers: Answers) -> StepForm:
     builders = {
         "danger": _danger_fields,
         "temperature": _temperature_fields,
+        "medicines": _medicine_fields,
         "symptoms": _symptom_fields,
         "more": _more_fields,
         "severity": _severity_fields,
         "about": _about_fields,
+        "note": _note_fields,
     }
-    fields = builders[step](questions, answers)
-    kind = type(f"{step.title()}Form", (StepForm,), fields)
-    form: StepForm = kind(data=dict(answers.get(step, {})))
+    fields = builders[step](questions, answers) if step in builders else check_fields(step)
+    kind = type(f"{step.title()}Form", (StepForm,), {**fields, "step": step})
+    known = dict(answers.get(step, {}))
+    if step == "temperature" and questions.unit:
+        known.setdefault("unit", questions.unit)
+    if step == "naming" and questions.thinking:
+        known.setdefault("set", str(thinking.set_of(questions.thinking.at, questions.thinking.place.zone)))
+    if step == "command":
+        known.setdefault("set", answers.get("naming", {}).get("set"))
+    form: StepForm = kind(data=known)
     return form
 
 
 def needed(step: str, questions: Questions, answers: Answers) -> bool:
     """Whether the step has anything to ask after those answers."""
     if step == "more":
-        return answers.get("symptoms", {}).get(OTHER) == "yes"
+        return any(OTHER in ticked for ticked in answers.get("symptoms", {}).values() if isinstance(ticked, list))
     if step == "severity":
         return bool(_to_grade(questions, answers))
-    return True
+    if step == thinking.INTRO:
+        return questions.thinking is not None and (step in answers or _asks_thinking(questions, answers))
+    if step in thinking.ITEMS:
+        return needed(thinking.INTRO, questions, answers) and thinking.is_ahead(step, answers)
+    if step == "about":
+        return questions.therapy is None or questions.day is None
+    return step != "note"  # asked only of whoever wants to write one
+
+
+def _asks_thinking(questions: Questions, answers: Answers) -> bool:
+    """Whether the check is due, or a neurological sign is reported, or somebody is not sure about one."""
+    if questions.thinking is None:
+        return False
+    signs = questions.catalogue.thinking_check.signs
+    told = _symptoms(questions, answers)
+    return questions.thinking.due or any(told.get(code) for code in signs)
+
+
+def steps(questions: Questions, answers: Answers) -> list[str]:
+    """The steps that are asked after those answers, in order."""
+    return [step for step in STEPS if needed(step, questions, answers)]
 
 
 def next_step(step: str, questions: Questions, answers: Answers) -> str | None:
@@ -189,47 +262,45 @@ def first_open(questions: Questions, answers: Answers) -> str | None:
 
 # --- the fields of each step
 
+CHECK = (thinking.INTRO, *thinking.ITEMS)
 
-class _TickOrNone:
-    """A group of boxes needs an answer, and "none of these" stands alone."""
 
-    def __init__(self, about: str) -> None:
-        self.about = about
+def none_text(step: str) -> str:
+    """What the button says that answers every box of the page with no; nothing on pages without boxes."""
+    return "" if step not in TICKED else "None of all these" if step == "symptoms" else "None of these"
 
-    def __call__(self, form: Form, field: Field) -> None:
-        ticked = field.data or []
-        question = self.about.endswith("?")
-        if not ticked:
-            tick = f"{self.about} Tick" if question else f"{self.about}: tick"
-            raise ValidationError(f"{tick} what is true, or “None of these”")
-        if NONE in ticked and len(ticked) > 1:
-            about = self.about if question else f"{self.about}:"
-            raise ValidationError(f"{about} “None of these” and another box are ticked. Untick one of them")
+
+def _ticked_or_none(form: StepForm) -> bool:
+    """A page of boxes is answered by ticks or by the button that says "none", never by both or neither. Beside ticks,
+    groups without one are a "no", as the page says above its buttons."""
+    groups = [field for field in form if isinstance(field, Checkboxes)]
+    ticked = [field for field in groups if field.data]
+    none = none_text(form.step)
+    if form.press.data == NONE and ticked:
+        ticked[0].errors = [f"A box is ticked, and you pressed “{none}”. Untick it, or press “Continue”"]
+        return False
+    if form.press.data != NONE and not ticked:
+        groups[0].errors = [f"Tick what is true, or press “{none}”"]
+        return False
+    for field in groups:
+        field.data = field.data or [NONE]
+    return True
 
 
 def _group(label: str, choices: list[tuple[str, str]], hints: Mapping[str, str], **options: Any) -> Checkboxes:
-    apart = [(NONE, "None of these"), (UNSURE, "I am not sure about the others")]
-    return Checkboxes(
-        label,
-        [_TickOrNone(label)],
-        choices=choices + apart,
-        exclusive=[NONE],
-        apart=[NONE, UNSURE],
-        hints=hints,
-        **options,
-    )
+    unsure = "I am not sure about the others" if len(choices) > 1 else "I am not sure"
+    return Checkboxes(label, choices=[*choices, (UNSURE, unsure)], apart=[UNSURE], hints=hints, **options)
 
 
 def _danger_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
     choices = [(value, text) for value, text, _, _ in questions.danger()]
     label = questions.words("Do you have any of these now?", "Does {name} have any of these now?")
-    hint = "Now, or in the last 24 hours. Boxes left empty count as “no”."
+    hint = "Now, or in the last 24 hours."
     return {"signs": _group(label, choices, {}, heading=True, description=hint), "token": Hidden()}
 
 
 def _temperature_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
-    you = questions.words("you", "they")
-    fields: dict[str, Any] = {
+    return {
         "temperature": Text(
             questions.words("Your temperature now", "{name}’s temperature now"),
             [_temperature],
@@ -242,29 +313,29 @@ def _temperature_fields(questions: Questions, answers: Answers) -> dict[str, Any
             choices=[("c", "°C (Celsius)"), ("f", "°F (Fahrenheit)"), (NONE, "I could not measure it")],
             message="Choose °C, °F or “I could not measure it”",
         ),
-        "feverish": Radios(
-            questions.words("Do you feel feverish: hot or shivery?", "Do they seem feverish: hot or shivery?"),
-            choices=YES_NO_UNSURE,
-            message="Answer whether it feels like a fever",
-        ),
-        "fever_reducer": Radios(
-            f"Did {you} take a medicine that lowers fever in the last 6 hours?",
-            choices=YES_NO_UNSURE,
-            description="For example paracetamol (acetaminophen), ibuprofen or aspirin",
-            message="Answer whether a medicine that lowers fever was taken",
-        ),
     }
-    if not questions.on_steroids:
-        fields["on_steroids"] = Radios(
+
+
+def _medicine_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
+    """Two questions in one group: each can hide a fever. What is on file is not asked."""
+    choices = [
+        (
+            REDUCER,
             questions.words(
-                "Do you take steroids now, or have you had tocilizumab since your treatment?",
-                "Do they take steroids now, or have they had tocilizumab since the treatment?",
+                "I took a medicine that lowers fever in the last 6 hours",
+                "They took a medicine that lowers fever in the last 6 hours",
             ),
-            choices=YES_NO_UNSURE,
-            description="Steroids are for example dexamethasone or prednisolone. Tocilizumab is given in hospital.",
-            message="Answer whether steroids are taken or tocilizumab was given",
         )
-    return fields
+    ]
+    hints = {REDUCER: "For example paracetamol (acetaminophen), ibuprofen or aspirin"}
+    if not questions.on_steroids:
+        text = questions.words(
+            "I take steroids now, or I have had tocilizumab since my treatment",
+            "They take steroids now, or have had tocilizumab since the treatment",
+        )
+        choices.append((STEROIDS, text))
+        hints[STEROIDS] = "Steroids are for example dexamethasone or prednisolone. Tocilizumab is given in hospital."
+    return {"taken": _group("Which of these are true?", choices, hints, heading=True)}
 
 
 def _temperature(form: Any, field: Field) -> None:
@@ -304,11 +375,10 @@ def _symptom_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
         choices = [(symptom.code, questions.text(symptom)) for symptom in members]
         hints = {symptom.code: symptom.hint for symptom in members if symptom.hint and symptom.scale is Scale.PRESENCE}
         fields[f"group_{code}"] = _group(questions.group_label(code), choices, hints)
-    fields[OTHER] = Radios(
-        questions.words("Have you had anything else?", "Has there been anything else?"),
-        choices=[("yes", "Yes"), ("no", "No")],
-        message="Answer whether there was anything else",
-        inline=True,
+    fields["group_else"] = Checkboxes(
+        "Anything else",
+        choices=[(OTHER, "Something that is not on this list")],
+        description="More signs are asked then",
     )
     return fields
 
@@ -352,12 +422,49 @@ def _about_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
             inputmode="numeric",
             width=3,
         )
-    fields["note"] = TextArea(
-        "Anything else your care team should know?",
-        [_note],
-        description="You can leave this empty. Nobody reads it at once: call if something is urgent.",
-    )
     return fields
+
+
+def _note_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
+    return {
+        "note": TextArea(
+            "Anything else your care team should know?",
+            [_note],
+            description="Nobody reads it at once: call if something is urgent.",
+            heading=True,
+        )
+    }
+
+
+def check_fields(step: str) -> dict[str, Any]:
+    """One task of the thinking check; for its first page none, since buttons answer it."""
+    plain: dict[str, Any] = {"plain": True, "autocomplete": "off"}
+    most = [_answer]
+    if step == "orientation":
+        return {
+            "year": Text("What year is it?", most, inputmode="numeric", width=4, **plain),
+            "month": Text("What month is it?", most, width=10, **plain),
+            "town": Text("Which town are you in?", most, width=20, **plain),
+            "hospital": Text("Which hospital looks after you?", most, width=20, **plain),
+        }
+    if step == "naming":
+        names = {
+            mark: Text(f"What is in picture {mark[-1]}?", most, width=20, **plain) for mark in thinking.MARKS[step]
+        }
+        return {**names, "set": Hidden()}
+    if step == "command":
+        return {"shape": Pressed(), "set": Hidden()}
+    if step == "writing":
+        return {"sentence": TextArea("Write this sentence:", most, rows=2, plain=True)}
+    if step == "attention":
+        hint = "Begin with 100. Write the numbers with a space between them."
+        return {"counting": Text("Count back from 100 by ten, down to 10", most, description=hint, **plain)}
+    return {}
+
+
+def _answer(form: Form, field: Field) -> None:
+    if len(field.data or "") > thinking.ANSWER_LENGTH:
+        raise ValidationError(f"Shorten it to {thinking.ANSWER_LENGTH} characters")
 
 
 def _whole_days(form: Form, field: Field) -> None:
@@ -371,6 +478,19 @@ def _note(form: Form, field: Field) -> None:
         raise ValidationError(f"Shorten the note to {NOTE_LENGTH} characters; it has {len(field.data)}")
 
 
+def beside(form: StepForm, questions: Questions) -> dict[str, Any]:
+    """What the page of a task shows beside its fields: the pictures, the shape, the sentence."""
+    words = thinking.words()
+    asked = words.sets[thinking.read_set(form["set"].data if "set" in form else None)]
+    return {
+        "name": questions.caregiver_for,
+        "pictures": [picture.number for picture in asked.pictures],
+        "shape": asked.shape,
+        "shapes": thinking.SHAPES,
+        "sentence": words.sentence,
+    }
+
+
 # --- from what was typed to a report
 
 
@@ -381,6 +501,33 @@ def danger_ticked(answers: Answers) -> bool:
 
 def to_report(questions: Questions, answers: Answers) -> Report:
     """The report that the answers make. What cannot be read is unknown; what was not asked is left out."""
+    measured, taken = answers.get("temperature"), answers.get("medicines")
+    about = answers.get("about", {})
+    check = check_of(questions, answers)
+    able = questions.thinking.able if questions.thinking else None
+    own = None if check is None or check.check.without_points or able is None else thinking.reference(able, check.right)
+    return Report(
+        therapy=questions.therapy or _known(about.get("therapy")),
+        days_since_therapy=questions.day if questions.day is not None else _days(about.get("days")),
+        temperature_c=_celsius(measured) if measured is not None else None,
+        fever_reducer_taken=_taken(taken, REDUCER),
+        on_steroids=Presence.YES if questions.on_steroids else _taken(taken, STEROIDS),
+        symptoms=_symptoms(questions, answers),
+        thinking_check=check.check if check else None,
+        thinking_check_baseline=own,
+        thinking_check_answers=check.answers if check else {},
+        note=(answers.get("note", {}).get("note") or "").strip(),
+    )
+
+
+def check_of(questions: Questions, answers: Answers) -> thinking.Scored | None:
+    """The thinking check among the answers; None where nobody was asked. What was begun counts, whatever follows."""
+    if questions.thinking is None:
+        return None
+    return thinking.scored(answers, questions.thinking.place, questions.thinking.at)
+
+
+def _symptoms(questions: Questions, answers: Answers) -> dict[str, Answer]:
     symptoms: dict[str, Answer] = {}
     danger = ((symptom, means) for _, _, symptom, means in questions.danger())
     _read_group(answers.get("danger"), "signs", danger, symptoms, danger=True)
@@ -389,19 +536,7 @@ def to_report(questions: Questions, answers: Answers) -> Report:
         _read_group(answers.get("symptoms"), f"group_{code}", ((s, _grade(s, grades)) for s in members), symptoms)
     if needed("more", questions, answers):
         _read_group(answers.get("more"), "signs", ((s, _grade(s, grades)) for s in questions.more()), symptoms)
-    measured = answers.get("temperature")
-    if measured is not None and FEVERISH in questions.catalogue.symptoms:
-        symptoms[FEVERISH] = _yes_no(measured.get("feverish"))
-    about = answers.get("about", {})
-    return Report(
-        therapy=questions.therapy or _known(about.get("therapy")),
-        days_since_therapy=questions.day if questions.day is not None else _days(about.get("days")),
-        temperature_c=_celsius(measured) if measured is not None else None,
-        fever_reducer_taken=_yes_no(measured.get("fever_reducer")) if measured is not None else None,
-        on_steroids=Presence.YES if questions.on_steroids else _steroids(measured),
-        symptoms=symptoms,
-        note=(about.get("note") or "").strip(),
-    )
+    return symptoms
 
 
 def too_unwell(questions: Questions, answers: Answers) -> Report:
@@ -471,12 +606,12 @@ def _celsius(typed: Typed) -> Decimal | Unknown:
     return celsius if least <= celsius <= most else UNKNOWN
 
 
-def _yes_no(word: object) -> Presence | Unknown:
-    return {"yes": Presence.YES, "no": Presence.NO}.get(str(word), UNKNOWN)
-
-
-def _steroids(typed: Typed | None) -> Presence | Unknown | None:
-    return _yes_no(typed["on_steroids"]) if typed is not None and "on_steroids" in typed else None
+def _taken(typed: Typed | None, what: str) -> Presence | Unknown | None:
+    """Whether that medicine was taken; unknown beside "not sure", None where the page was not answered."""
+    ticked = (typed or {}).get("taken") or ()
+    if what in ticked:
+        return Presence.YES
+    return UNKNOWN if UNSURE in ticked else Presence.NO if ticked else None
 
 
 def _known(code: object) -> str | None:

@@ -7,13 +7,14 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from triage.rules import wording
 from triage.rules.assessment import Fact
 from triage.rules.catalogue import MEASURED, Catalogue, Severity
-from triage.rules.report import Report, Unknown, celsius_to_fahrenheit
+from triage.rules.report import Report, ThinkingCheck, Unknown, celsius_to_fahrenheit
 from triage.rules.ruleset import Ruleset
 from triage.rules.urgency import Urgency
 
@@ -84,8 +85,17 @@ def _weight(fact: Fact) -> float:
 When = Callable[[datetime], str]
 
 
-def of(body: bytes, ruleset: Ruleset, emergency_number: str, care_team_phone: str, time_zone: str) -> Result:
-    """The result that the canonical bytes of an assessment tell; moments are written in that time zone."""
+def of(
+    body: bytes,
+    ruleset: Ruleset,
+    emergency_number: str,
+    care_team_phone: str,
+    time_zone: str,
+    *,
+    for_patient: bool = False,
+) -> Result:
+    """The result that the canonical bytes of an assessment tell; moments are written in that time zone. `for_patient`:
+    without the points of the thinking check, which patients and caregivers are never shown."""
 
     def when(moment: datetime) -> str:
         local = moment.astimezone(ZoneInfo(time_zone))
@@ -93,7 +103,7 @@ def of(body: bytes, ruleset: Ruleset, emergency_number: str, care_team_phone: st
 
     data = json.loads(body)
     urgency = Urgency.from_code(data["urgency"])
-    reasons = tuple(_reason(entry, ruleset, when) for entry in data["fired"])
+    reasons = tuple(_reason(entry, ruleset, when, for_patient) for entry in data["fired"])
     texts = [
         rule.advice for reason in reasons if reason.urgency is urgency and (rule := ruleset.by_id.get(reason.rule))
     ]
@@ -102,16 +112,21 @@ def of(body: bytes, ruleset: Ruleset, emergency_number: str, care_team_phone: st
     return Result(
         urgency=urgency,
         reasons=reasons,
-        undecided=tuple(_reason(entry, ruleset, when) for entry in data.get("undecided", ())),
+        undecided=tuple(_reason(entry, ruleset, when, for_patient) for entry in data.get("undecided", ())),
         advice=advice,
         next_report=ruleset.response.next_report[urgency],
     )
 
 
-def _reason(entry: dict[str, Any], ruleset: Ruleset, when: When) -> Reason:
+def _reason(entry: dict[str, Any], ruleset: Ruleset, when: When, for_patient: bool = False) -> Reason:
     rule = ruleset.by_id.get(entry["rule"])
     facts = [_fact(fact) for fact in entry.get("facts", ())]
     sentences = [wording.fact_sentence(fact, ruleset.catalogue, when) for fact in facts] or entry["because"]
+    if for_patient:
+        sentences = [
+            "the answers in the thinking check" if fact and fact.subject == "thinking_check" else text
+            for fact, text in zip_longest(facts, sentences)
+        ]
     return Reason(
         rule=entry["rule"],
         urgency=Urgency.from_code(entry["urgency"]),
@@ -131,8 +146,9 @@ def _fact(data: dict[str, str]) -> Fact:
     return Fact(**values)
 
 
-def answers(report: Report, catalogue: Catalogue) -> list[tuple[str, str]]:
-    """Every answer of a report as (what, answer); what was not asked is left out, unknown is said."""
+def answers(report: Report, catalogue: Catalogue, *, for_patient: bool = False) -> list[tuple[str, str]]:
+    """Every answer of a report as (what, answer); what was not asked is left out, unknown is said. `for_patient`:
+    without the points of the thinking check."""
     rows: list[tuple[str, str]] = []
     if report.temperature_c is not None:
         rows.append(("Temperature", _temperature(report)))
@@ -157,9 +173,33 @@ def answers(report: Report, catalogue: Catalogue) -> list[tuple[str, str]]:
             text = "I don’t know" if isinstance(reading, Unknown) else f"{wording.number(quantity, reading)} {unit}"
             rows.append((label.capitalize(), text))
     if report.thinking_check is not None:
-        check = report.thinking_check
-        rows.append(("Thinking check", f"{check.score} of 10" if check.finished else "begun and not finished"))
+        rows.append(("Thinking check", _check_words(report.thinking_check, for_patient)))
+    if not for_patient:
+        rows += [(CHECK_ANSWERS.get(item, item), text) for item, text in report.thinking_check_answers.items()]
     return rows
+
+
+CHECK_ANSWERS = {
+    "year": "Wrote as the year",
+    "month": "Wrote as the month",
+    "town": "Wrote as the town",
+    "hospital": "Wrote as the hospital",
+    "picture_1": "Wrote for picture 1",
+    "picture_2": "Wrote for picture 2",
+    "picture_3": "Wrote for picture 3",
+    "shape": "Pressed the",
+    "sentence": "Wrote as the sentence",
+    "counting": "Counted",
+    "set": "Set of pictures",
+}
+
+
+def _check_words(check: ThinkingCheck, for_patient: bool) -> str:
+    if check.declined:
+        return "declined"
+    if not check.finished:
+        return "begun and not finished"
+    return "done" if for_patient else f"{check.score} of 10"
 
 
 def _temperature(report: Report) -> str:

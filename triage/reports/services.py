@@ -15,7 +15,7 @@ from triage.accounts import audit
 from triage.alerts import services as alerts
 from triage.database import writing
 from triage.models import AlertKind, AssessmentRecord, Patient, Person, ReportDraft, ReportRecord, Role
-from triage.reports import history
+from triage.reports import baselines, history, thinking
 from triage.rules.engine import assess
 from triage.rules.report import Report, to_data
 from triage.rules.ruleset import Ruleset
@@ -51,9 +51,11 @@ def submit(
     *,
     now: datetime | None = None,
     about: UUID | None = None,
+    check: thinking.Scored | None = None,
 ) -> ReportRecord:
     """Store a report of `reporter` about their patient, made at `at` (UTC), with all that follows from it. A nurse who
-    writes what she is told on the telephone says `about` whom: a patient of her own team.
+    writes what she is told on the telephone says `about` whom: a patient of her own team. `check` is the thinking check
+    of the report: the first finished one is kept as the patient's own baseline.
 
     Report, assessment, alert and audit entry commit together or not at all. `token` came with the form: a report sent
     twice is stored once, and the first one is returned; one with other answers is a report of its own. Raises
@@ -97,6 +99,7 @@ def submit(
                 made_at=at,
             )
         )
+        baselines.add_first(session, patient, reporter, check, at)
         alerts.add_finding(session, ruleset, patient, assessment, AlertKind.REPORT, record.id, at)
         session.execute(delete(ReportDraft).where(ReportDraft.person_id == reporter.id))
         audit.record(session, "report_submitted", by=reporter, patient=patient, subject=str(record.id), at=at)

@@ -74,7 +74,7 @@ def ask(patient_id: UUID, step: str) -> ResponseReturnValue:
     asking = _asking(patient_id)
     if request.method == "GET" and asking.draft is None and step != "danger":
         return redirect(url_for("telephone.home", patient_id=patient_id))
-    if not forms.needed(step, asking.questions, asking.answers):
+    if step != "note" and not forms.needed(step, asking.questions, asking.answers):
         return redirect(_where(asking, forms.first_open(asking.questions, asking.answers)))
     form = forms.step_form(step, asking.questions, {**asking.typed, **asking.answers})
     stamp = f"{asking.nurse.id} {patient_id}"
@@ -88,7 +88,16 @@ def ask(patient_id: UUID, step: str) -> ResponseReturnValue:
     if step == "danger":
         form["token"].data = form["token"].data or drafts.new_token()
     back = url_for("telephone.home", patient_id=patient_id)
-    page = render_template("reports/step.html", form=form, step=step, heading=forms.HEADINGS[step], back=back)
+    asked = forms.steps(asking.questions, asking.answers)
+    page = render_template(
+        "reports/step.html",
+        form=form,
+        step=step,
+        heading=forms.HEADINGS[step],
+        says_none=forms.none_text(step),
+        progress=(asked.index(step) + 1 if step in asked else len(asked), len(asked) + 1),
+        back=back,
+    )
     return page, 422 if form.errors else 200
 
 
@@ -115,7 +124,7 @@ def check(patient_id: UUID) -> ResponseReturnValue:
     if missing := forms.first_open(asking.questions, asking.answers):
         return redirect(_where(asking, missing))
     report = forms.to_report(asking.questions, asking.answers)
-    steps = [one for one in forms.STEPS if forms.needed(one, asking.questions, asking.answers)]
+    steps = forms.steps(asking.questions, asking.answers)
     return render_template(
         "reports/telephone_check.html",
         asking=asking,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from triage.accounts.access import own_patient, patients_of, person, report_for,
 from triage.alerts import mutes, promise, pulse
 from triage.database import db
 from triage.models import Patient, Person, ReportDraft, ReportRecord, Role
-from triage.reports import drafts, forms, history, results, services
+from triage.reports import baselines, changes, drafts, forms, history, results, services, thinking
 from triage.rules.catalogue import Asked
 from triage.rules.report import Report
 from triage.ruleset_editor import versions
@@ -50,27 +50,38 @@ class Asking:
 def _asking() -> Asking:
     reporter, at = person(), clock.now()
     patient = own_patient(reporter)
+    catalogue = versions.active().catalogue
     caregiver_for = patient.name if reporter.role == Role.CAREGIVER else ""
-    questions = forms.questions_for(patient, versions.active().catalogue, at, caregiver_for=caregiver_for)
+    questions = replace(
+        forms.questions_for(patient, catalogue, at, caregiver_for=caregiver_for),
+        unit=reporter.temperature_unit,
+        thinking=baselines.asked(db.session, patient, catalogue, at),
+    )
     return Asking(reporter, patient, questions, drafts.current(db.session, reporter, at), at)
 
 
 @bp.get("/report")
 @roles(*REPORTERS)
 def home() -> ResponseReturnValue:
+    """The first question itself, so that a quiet day takes few taps; or the way back to what was begun."""
     asking = _asking()
     last = db.session.scalar(_reports_of(asking.reporter).limit(1))
+    form = None if asking.draft else _printed(asking, "danger", forms.step_form("danger", asking.questions, {}))
     return render_template(
         "reports/home.html",
         asking=asking,
+        form=form,
+        says_none=forms.none_text("danger"),
         step=_open_step(asking) if asking.draft else None,
-        too_old=drafts.too_old(db.session, asking.reporter, clock.now()),
+        progress=_progress(asking, "danger"),
+        too_old=drafts.too_old(db.session, asking.reporter, asking.at),
         last=last,
         cover=promise.of_report(db.session, last.id, asking.at) if last else None,
         out=pulse.late_since(db.session, asking.at) is not None,
         at=asking.at,
         start=asking.questions.catalogue.asked_when(Asked.START),
         token=drafts.new_token(),
+        first_check=baselines.is_missing(db.session, asking.patient, asking.questions.catalogue, asking.at),
     )
 
 
@@ -78,9 +89,8 @@ def home() -> ResponseReturnValue:
 @roles(*REPORTERS)
 def too_unwell() -> ResponseReturnValue:
     asking = _asking()
-    return _submit(
-        asking, forms.too_unwell(asking.questions, asking.typed), request.form.get("token") or drafts.new_token()
-    )
+    report = forms.too_unwell(asking.questions, asking.typed)
+    return _result(_submit(asking, report, request.form.get("token") or drafts.new_token()))
 
 
 @roles(*REPORTERS)
@@ -90,7 +100,9 @@ def ask() -> ResponseReturnValue:
     asking = _asking()
     if request.method == "GET" and asking.draft is None and step != "danger":
         return redirect(url_for("reports.home"))  # as after sending, by the back button: there stands what was sent
-    if not forms.needed(step, asking.questions, asking.answers):
+    next_task = thinking.next_item(asking.answers)
+    early = step in thinking.ITEMS and step not in asking.answers and step != next_task
+    if early or (step != "note" and not forms.needed(step, asking.questions, asking.answers)):
         return redirect(_where(_open_step(asking)))
     form = forms.step_form(step, asking.questions, {**asking.typed, **asking.answers})
     if request.method == "POST":
@@ -99,16 +111,16 @@ def ask() -> ResponseReturnValue:
             return redirect(url_for("reports.home"))
         if form.validate():
             return _keep(asking, step, form)
-    form.stamp(str(asking.reporter.id))
-    if step == "danger":
-        form["token"].data = form["token"].data or drafts.new_token()
     page = render_template(
-        "reports/step.html",
-        form=form,
+        f"reports/{'thinking' if step in forms.CHECK else 'step'}.html",
+        form=_printed(asking, step, form),
         asking=asking,
         step=step,
         heading=forms.HEADINGS[step],
+        says_none=forms.none_text(step),
+        progress=_progress(asking, step),
         back=_before(asking, step),
+        **forms.beside(form, asking.questions),
     )
     return page, 422 if form.errors else 200
 
@@ -117,17 +129,29 @@ for _step in forms.STEPS:
     bp.add_url_rule(f"/report/{_step}", _step, ask, methods=["GET", "POST"])
 
 
+def _printed(asking: Asking, step: str, form: forms.StepForm) -> forms.StepForm:
+    """The form as it is printed for this reporter."""
+    form.stamp(str(asking.reporter.id))
+    if step == "danger":
+        form["token"].data = form["token"].data or drafts.new_token()
+    return form
+
+
 def _keep(asking: Asking, step: str, form: forms.StepForm) -> ResponseReturnValue:
     at = clock.now()
     answers: dict[str, Any] = {**asking.answers, step: form.typed()}
     if step == "danger" and forms.danger_ticked(answers):
+        # The same signs again, as by the back button: they are sent already. Nothing is sent twice, and what stands
+        # there is whom to call.
+        if sent := drafts.sent_as(asking.answers, form["signs"].data):
+            return redirect(url_for("reports.result", report_id=sent))
         # Sent before the rest is asked: whoever ticks one of these may never reach the last page. What was answered
         # before goes with it, and stays, so that the rest can be answered.
         typed = {**asking.typed, step: form.typed()}  # read now: sending it takes the draft away
-        answer = _submit(asking, forms.to_report(asking.questions, typed), form["token"].data or drafts.new_token())
+        record = _submit(asking, forms.to_report(asking.questions, typed), form["token"].data or drafts.new_token())
         drafts.keep(db.session, asking.reporter, typed, at)
-        drafts.save(db.session, asking.reporter, step, form.typed(), at)
-        return answer
+        drafts.save(db.session, asking.reporter, step, {**form.typed(), drafts.SENT: str(record.id)}, at)
+        return _result(record)
     drafts.save(db.session, asking.reporter, step, form.typed(), at)
     return redirect(_where(forms.first_open(asking.questions, answers)))
 
@@ -142,14 +166,25 @@ def check() -> ResponseReturnValue:
         return redirect(_where(missing))
     report = forms.to_report(asking.questions, asking.answers)
     catalogue = asking.questions.catalogue
+    own = _reports_of(asking.reporter).where(ReportRecord.reporter_id == asking.reporter.id)
+    before = db.session.scalar(own.limit(1))
     return render_template(
         "reports/check.html",
         asking=asking,
-        answers=results.answers(report, catalogue),
+        answers=results.answers(report, catalogue, for_patient=True),
+        before=before,
+        changes=changes.since(history.read(before, catalogue), report, catalogue) if before else (),
         report=report,
         therapy=catalogue.therapies[report.therapy].label if report.therapy else "not known",
         headings=forms.HEADINGS,
-        steps=[one for one in forms.STEPS if forms.needed(one, asking.questions, asking.answers)],
+        progress=_progress(asking, None),
+        back=_where(_asked(asking)[-1]),
+        # What was answered in the thinking check is not answered a second time; who declined it may think again.
+        steps=[
+            step
+            for step in _asked(asking)
+            if step not in forms.CHECK or (step == thinking.INTRO and not set(thinking.ITEMS) & set(asking.answers))
+        ],
     )
 
 
@@ -166,11 +201,22 @@ def send() -> ResponseReturnValue:
         return redirect(url_for("reports.home"))
     if missing := forms.first_open(asking.questions, asking.answers):
         return redirect(_where(missing))
-    return _submit(asking, forms.to_report(asking.questions, asking.answers), asking.draft.token)
+    return _result(_submit(asking, forms.to_report(asking.questions, asking.answers), asking.draft.token))
 
 
-def _submit(asking: Asking, report: Report, token: str) -> ResponseReturnValue:
-    record = services.submit(db.session, versions.active(), report, asking.reporter, token[:64], clock.now())
+def _submit(asking: Asking, report: Report, token: str) -> ReportRecord:
+    return services.submit(
+        db.session,
+        versions.active(),
+        report,
+        asking.reporter,
+        token[:64],
+        clock.now(),
+        check=forms.check_of(asking.questions, asking.typed),
+    )
+
+
+def _result(record: ReportRecord) -> ResponseReturnValue:
     return redirect(url_for("reports.result", report_id=record.id))
 
 
@@ -192,11 +238,18 @@ def result(report_id: UUID) -> ResponseReturnValue:
     return render_template(
         "reports/result.html",
         record=record,
+<<<<<<< HEAD
         at=at,
         cover=promise.of_report(db.session, record.id, at),
         out=pulse.late_since(db.session, at) is not None,
         result=results.of(record.assessment.body, ruleset, team.emergency_number, team.phone, team.time_zone),
         answers=results.answers(history.read(record, ruleset.catalogue), ruleset.catalogue),
+=======
+        result=results.of(
+            record.assessment.body, ruleset, team.emergency_number, team.phone, team.time_zone, for_patient=True
+        ),
+        answers=results.answers(history.read(record, ruleset.catalogue), ruleset.catalogue, for_patient=True),
+>>>>>>> 072c792 (Ask for a quiet day in six taps, and take the thinking check)
         report=history.read(record, ruleset.catalogue),
         caregiver=person().role == Role.CAREGIVER,
         held_back=bool(mutes.held_back(db.session, [record.id])),
@@ -222,9 +275,20 @@ def _where(step: str | None) -> str:
     return url_for(f"reports.{step}") if step else url_for("reports.check")
 
 
+def _asked(asking: Asking) -> list[str]:
+    """The steps of this report as far as the answers tell."""
+    return forms.steps(asking.questions, asking.answers)
+
+
+def _progress(asking: Asking, step: str | None) -> tuple[int, int]:
+    """Which page this is, of how many; None is the last, on which the answers are checked."""
+    asked = _asked(asking)
+    return (asked.index(step) + 1 if step in asked else len(asked) + (step is None), len(asked) + 1)
+
+
 def _before(asking: Asking, step: str) -> str:
     """The page before: the last step before this one that is asked."""
-    earlier = [
-        one for one in forms.STEPS[: forms.STEPS.index(step)] if forms.needed(one, asking.questions, asking.answers)
-    ]
+    if step == "note":
+        return _where(_open_step(asking))
+    earlier = [one for one in _asked(asking) if forms.STEPS.index(one) < forms.STEPS.index(step)]
     return _where(earlier[-1]) if earlier else url_for("reports.home")
