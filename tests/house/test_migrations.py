@@ -122,11 +122,11 @@ def test_a_ward_that_is_older_than_escalation_rota_and_reminders_gets_them_all(o
     engine.dispose()
 
 
-def test_what_was_typed_on_pages_that_0008_asks_in_other_words_is_asked_again(older_url):
+def test_what_was_typed_on_pages_that_0009_asks_in_other_words_is_asked_again(older_url):
     """A "no" to the old questions must not be read as a "no" to the new ones; the rest of a draft stays."""
     from sqlalchemy.orm import Session
 
-    upgrade(older_url, "0007")
+    upgrade(older_url, "0008")
     engine = engine_for(older_url)
     id, at = UUID(int=7), datetime(2026, 3, 2, 8, tzinfo=UTC)
     typed = (bindparam("id", type_=Uuid()), bindparam("at", type_=UtcDateTime()))

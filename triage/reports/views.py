@@ -238,18 +238,13 @@ def result(report_id: UUID) -> ResponseReturnValue:
     return render_template(
         "reports/result.html",
         record=record,
-<<<<<<< HEAD
         at=at,
         cover=promise.of_report(db.session, record.id, at),
         out=pulse.late_since(db.session, at) is not None,
-        result=results.of(record.assessment.body, ruleset, team.emergency_number, team.phone, team.time_zone),
-        answers=results.answers(history.read(record, ruleset.catalogue), ruleset.catalogue),
-=======
         result=results.of(
             record.assessment.body, ruleset, team.emergency_number, team.phone, team.time_zone, for_patient=True
         ),
         answers=results.answers(history.read(record, ruleset.catalogue), ruleset.catalogue, for_patient=True),
->>>>>>> 072c792 (Ask for a quiet day in six taps, and take the thinking check)
         report=history.read(record, ruleset.catalogue),
         caregiver=person().role == Role.CAREGIVER,
         held_back=bool(mutes.held_back(db.session, [record.id])),
