@@ -2,12 +2,13 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-spark lint format lock screenshots bench bench-replay bench-queue clean
+.PHONY: help install run test test-spark lint format lock audit sbom scan screenshots bench bench-replay bench-queue clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 TRIAGE := $(VENV)/bin/triage
-CHECKED := triage tests migrations bench config.py
+SUPPLY := .venv-supply
+CHECKED := triage tests migrations bench supply config.py
 # The lock files name every package with the hash of each file, and pip refuses any other. They are whole, so pip has
 # nothing to resolve: older pips look for a newer `coverage[toml]` than the one that is pinned, and stop.
 PIP_INSTALL := $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
@@ -30,7 +31,7 @@ run: install ## start with demo patients on http://127.0.0.1:8000 (TRIAGE_PORT c
 	@$(TRIAGE) demo --if-empty
 	@exec $(TRIAGE) serve
 
-test: $(VENV)/.installed-dev ## every test, on SQLite and PostgreSQL, with a real browser (PYTEST_ARGS="-k fever" for some)
+test: $(VENV)/.installed-dev $(SUPPLY)/.installed ## every test, on SQLite and PostgreSQL, with a real browser (PYTEST_ARGS="-k fever" for some)
 	@$(PYTHON) -m tests.servers ensure
 ifeq ($(strip $(PYTEST_ARGS)),)
 	$(PYTEST) $(COVERAGE) $(LANGUAGE)
@@ -59,6 +60,18 @@ lock: ## pin all dependencies anew after a change of pyproject.toml (needs uv on
 	$(LOCK) -c requirements.lock --group build --group dev --extra postgres pyproject.toml -o requirements-dev.lock
 	$(LOCK) -c requirements-dev.lock --group build --extra spark pyproject.toml -o requirements-spark.lock
 	$(LOCK) --group pyproject.toml:postgres-server -o requirements-postgres-server.lock
+	$(LOCK) --group pyproject.toml:supply -o requirements-supply.lock
+
+audit: $(SUPPLY)/.installed ## known holes in what is installed and built in; fails where their databases cannot be asked
+	@$(SUPPLY)/bin/python -m supply.audit
+
+sbom: $(SUPPLY)/.installed ## the bill of materials of what a ward runs, as CycloneDX: build/sbom.json
+	@$(SUPPLY)/bin/python -m supply.sbom
+
+# SCAN_EXAMPLES: how many junk requests (docs/security.md keeps what was found).
+scan: $(SUPPLY)/.installed $(VENV)/.installed-dev ## look for holes of our own: bandit over the code, ten thousand junk requests
+	$(SUPPLY)/bin/bandit --quiet --recursive triage migrations config.py --baseline supply/bandit-baseline.json
+	SCAN_EXAMPLES=$(or $(SCAN_EXAMPLES),10000) $(PYTHON) -m pytest tests/house/test_junk.py
 
 screenshots: $(VENV)/.installed-dev ## take the pictures of docs/images anew (synthetic demo people)
 	@$(PYTHON) -m tests.servers ensure
@@ -75,7 +88,7 @@ bench-queue: $(VENV)/.installed-dev ## queue and record beside two million repor
 	@$(PYTHON) -m bench.dashboards
 
 clean: ## remove .venv and what tools left behind; keeps the database
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build dist
+	rm -rf $(VENV) $(SUPPLY) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Every Python from 3.11, every system; names and hashes only, never where a file came from.
@@ -108,6 +121,12 @@ $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/python
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	@echo "Installing what tests and checks need"
 	@$(PIP_INSTALL) -r requirements-dev.lock
+	@touch $@
+
+$(SUPPLY)/.installed: requirements-supply.lock $(VENV)/.installed
+	@echo "Installing what looks at the supply, in a place of its own"
+	@$(PYTHON) -m venv $(SUPPLY)
+	@$(SUPPLY)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-supply.lock
 	@touch $@
 
 $(VENV)/.installed-spark: requirements-spark.lock $(VENV)/.installed-dev
