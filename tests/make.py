@@ -149,6 +149,9 @@ class Make:
     def administrator(self, name: str = "Emil", *, team: CareTeam | None = None, **columns: Any) -> Person:
         return self.staff("administrator", name, team=team, **columns)
 
+    def auditor(self, name: str = "Flora", *, team: CareTeam | None = None, **columns: Any) -> Person:
+        return self.staff("auditor", name, team=team, **columns)
+
     def staff(self, role: str, name: str, *, team: CareTeam | None = None, **columns: Any) -> Person:
         """Somebody who works in a team."""
         from triage.models import Role

@@ -548,6 +548,64 @@ def reassess(report_id: UUID) -> None:
     click.echo("the same bytes as stored", err=True)
 
 
+@cli.group()
+def audit() -> None:
+    """Look at the audit trail: whether it is whole, and where it ends.
+
+    \b
+    Example:  triage audit verify
+    """
+
+
+@audit.command("verify", short_help="Prove that no entry was changed, removed or put in.")
+@click.option(
+    "--heads",
+    type=click.File("r"),
+    help="Lines of the log, or of `triage audit head`, kept elsewhere: each hash in them must stand in the trail.",
+)
+def audit_verify(heads: TextIO | None) -> None:
+    """Read the whole audit trail, and name each entry that is not what was written in its place.
+
+    Without --heads it finds every change, removal, insertion and reordering by somebody who did not make all later
+    hashes anew, and entries missing at the end while the head of the trail is as it was. With --heads it finds the
+    rest: the log of `triage worker` holds number and hash of the last entry each minute (docs/security.md).
+
+    \b
+    Exit code 0: the trail is whole. 1: it is not; each place is named by number, time and action.
+    Example:  triage audit verify --heads /var/log/triage.log
+    """
+    from triage import create_app
+    from triage.accounts import trail
+    from triage.database import db
+
+    with create_app().app_context(), _progress("entries read", every=5_000) as tick:
+        verdict = trail.verify(db.session, trail.read_heads(heads or ()), tick)
+    for fault in verdict.faults:
+        click.echo(str(fault))
+    if verdict.more:
+        click.echo(f"and {verdict.more} more")
+    click.echo(f"{verdict.count} entries read; the last is entry {verdict.number}, hash {verdict.hash}")
+    click.echo("the trail is whole" if verdict.whole else "the trail is NOT what was written")
+    sys.exit(0 if verdict.whole else 1)
+
+
+@audit.command("head", short_help="Print number and hash of the last entry.")
+def audit_head() -> None:
+    """Print number and hash of the last entry of the audit trail, to be kept where nobody who can change the database
+    can change it: `triage audit verify --heads` compares.
+
+    \b
+    Example:  triage audit head >> /mnt/elsewhere/triage-heads
+    """
+    from triage import create_app
+    from triage.accounts import audit as trail
+    from triage.database import db
+
+    with create_app().app_context():
+        number, link = trail.head(db.session)
+    click.echo(f"{number} {link}")
+
+
 # --- shared -----------------------------------------------------------------------------------------------------------
 
 

@@ -96,6 +96,7 @@ def demo_people(app: Flask) -> list[tuple[str, str]]:
         ("clinician", "changes the rules"),
         ("clinician-two", "approves what the other has changed"),
         ("administrator", "enrols patients"),
+        ("auditor", "reads the audit trail"),
     ]
 
 
@@ -115,6 +116,7 @@ def fill(session: Session, ruleset: Ruleset, now: datetime) -> None:
             )
         }
         _person(session, "Nils Sample (synthetic)", "nurse-two", Role.NURSE, password, care_team_id=team.id)
+        _person(session, "Aud Sample (synthetic)", "auditor", Role.AUDITOR, password, care_team_id=team.id)
         _person(session, "Cato Sample (synthetic)", "clinician-two", Role.CLINICIAN, password, care_team_id=team.id)
         session.flush()
         nurse = staff[Role.NURSE]

@@ -23,7 +23,6 @@ from sqlalchemy import ColumnElement, delete, exists, or_, select
 from sqlalchemy.orm import Session
 
 from triage import logs
-from triage.accounts import audit
 from triage.alerts import services as alerts
 from triage.alerts.pulse import CLOCKS_MAY_DIFFER
 from triage.care_team import queue
@@ -191,4 +190,3 @@ def _forget(session: Session, at: datetime) -> None:
             (ReportRecord, ReportRecord.id.in_(reports_gone)),
         ):
             session.execute(delete(table).where(condition).execution_options(synchronize_session=False))
-        audit.forget_the_heartbeat(session, [str(id) for id in (*gone, *reports_gone)])

@@ -13,9 +13,11 @@ from uuid import UUID, uuid4
 from flask_login import UserMixin
 from sqlalchemy import (
     JSON,
+    BigInteger,
     CheckConstraint,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     String,
     Text,
@@ -36,6 +38,7 @@ HEARTBEAT_NURSE = UUID("68656172-7462-4561-8574-000000000004")
 """Closes the heartbeat's alerts. The database refuses its name on any other."""
 HEARTBEAT_CHANNEL = "heartbeat"
 """By which the heartbeat's alerts go out, and nothing else does: it wakes nobody."""
+_Number = BigInteger().with_variant(Integer, "sqlite")  # there an INTEGER key is the row's own number
 
 
 class Role(StrEnum):
@@ -46,6 +49,8 @@ class Role(StrEnum):
     NURSE = "nurse"
     CLINICIAN = "clinician"
     ADMINISTRATOR = "administrator"
+    AUDITOR = "auditor"
+    """Sees the audit trail of the whole site, and nothing else."""
 
 
 class DoseKind(StrEnum):
@@ -279,7 +284,7 @@ class Person(Model, UserMixin):
 
     @property
     def is_staff(self) -> bool:
-        return self.role in (Role.NURSE, Role.CLINICIAN, Role.ADMINISTRATOR)
+        return self.role not in (Role.PATIENT, Role.CAREGIVER)
 
 
 class Course(Model):
@@ -1000,20 +1005,40 @@ class ChannelState(Model):
 
 
 class AuditEntry(Model):
-    """Who did what, when. Only accounts/audit.py writes one; nothing changes or deletes it."""
+    """Who did what, when. Only accounts/audit.py writes one; nothing changes or deletes it.
+
+    It points to people, patients and rows by ids without foreign keys: it outlives them, and writing it locks no row.
+    """
 
     __tablename__ = "audit_entry"
     __table_args__ = (
+        Index("ix_audit_entry_person_time", "person_id", "at"),
         Index("ix_audit_entry_patient_time", "patient_id", "at"),
+        Index("ix_audit_entry_action_time", "action", "at"),
         Index("ix_audit_entry_subject_time", "subject", "at"),
+        Index("ix_audit_entry_time", "at"),
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    id: Mapped[int] = mapped_column(_Number, primary_key=True, autoincrement=False)
+    """1, 2, 3 … without a gap."""
     at: Mapped[UtcTime]
     action: Mapped[str] = mapped_column(String(60))
     """A constant name, for example report_submitted."""
-    person_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
-    """None: the system itself."""
-    patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
+    person_id: Mapped[UUID | None]
+    """None: the system itself, or somebody who is not signed in."""
+    patient_id: Mapped[UUID | None]
     subject: Mapped[str] = mapped_column(String(80), default="")
-    """Id of the row it was about. Never health data."""
+    """Id of the row it was about, or the page that was seen. Never health data."""
+    hash: Mapped[str] = mapped_column(String(64))
+    """Over all of it and the hash of the entry before (accounts/audit.py, `chained`)."""
+
+
+class AuditHead(Model):
+    """Where the audit trail ends: the one row that whoever adds an entry locks."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (CheckConstraint("id = 1", name="one_row"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(_Number)
+    hash: Mapped[str] = mapped_column(String(64))

@@ -3,7 +3,6 @@ reports."""
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import socket
 import subprocess
@@ -21,6 +20,7 @@ from triage.alerts.channels import setup
 from triage.database import db, writing
 from triage.rules.loading import RuleFileErrors
 from triage.ruleset_editor import services, versions
+from triage.web import is_loopback
 
 WORKER_REST_SECONDS = 2
 """Before a worker that ended is begun anew: one that cannot begin at all must not keep a processor busy."""
@@ -145,14 +145,6 @@ def _refuse_mistakes(mistakes: Sequence[object]) -> None:
 def address_of(host: str, port: int) -> str:
     """Host and port as one word; an IPv6 address stands in brackets."""
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach that address."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class _Server(BaseApplication):

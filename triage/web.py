@@ -9,24 +9,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from click import ClickException
-from flask import Flask, Response, current_app, g, has_app_context, render_template, request
+from flask import Flask, Request, Response, current_app, g, has_app_context, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_login import LoginManager
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from jinja2 import StrictUndefined
 from sqlalchemy import event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session
+from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import HTTPException
 from whitenoise import WhiteNoise
 
 from triage import clock, logs, paths
-from triage.accounts import access, sessions
+from triage.accounts import access, looks, sessions
+from triage.accounts import trail_views as trail
 from triage.accounts import views as accounts
 from triage.alerts import pulse
 from triage.alerts import views as alerts
@@ -47,6 +50,7 @@ from triage.ruleset_editor import views as ruleset_editor
 
 ROOMS = (
     accounts,
+    trail,
     reports,
     first_check,
     telephone,
@@ -79,8 +83,29 @@ NOT_KEPT = {"Cache-Control": "no-store"}
 """Pages are personal: after signing out, the back button of a shared device must not show them."""
 
 
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via")
+"""Headers by which a proxy says that somebody else stands behind it."""
+
+
 class CannotStart(ClickException):
     """The settings or rule files make no sense. One problem a line; a command ends with it in plain words."""
+
+
+class _Fields(ImmutableMultiDict[str, Any]):
+    """Fields of a form or an address, without the one character that no database takes and nobody types: it comes from
+    scanners, and would else make an error of ours out of a slip of theirs."""
+
+    def __init__(self, mapping: Any = None) -> None:
+        pairs = ImmutableMultiDict(mapping or ()).items(multi=True)
+        super().__init__((_without_nul(name), _without_nul(value)) for name, value in pairs)
+
+
+def _without_nul(value: Any) -> Any:
+    return value.replace("\x00", "") if isinstance(value, str) else value
+
+
+class _Request(Request):
+    parameter_storage_class = _Fields
 
 
 @dataclass(frozen=True)
@@ -101,8 +126,10 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     """The application; `overrides` replace settings. Raises CannotStart for bad settings and bad rule files."""
     logs.configure()
     app = Flask("triage", template_folder=paths.folder("templates"), static_folder=paths.folder("static"))
+    app.request_class = _Request
     app.config.from_mapping(settings(overrides))
     _configure(app)
+    _this_machine_only(app)
     app.extensions[versions.EXTENSION] = _rules(app.config["RULES"])
     db.init_app(app)
     _note_commits(app)
@@ -164,6 +191,55 @@ def _loaded(folder: str, stamp: object) -> versions.Started:
         raise CannotStart(f"The rule files cannot be used:\n{errors}") from None
 
 
+def _this_machine_only(app: Flask) -> None:
+    """A demonstration answers nobody but its own machine, whatever serves it: the setting HOST alone would not keep
+    another server program from listening elsewhere, nor a page of another site from calling it by a name of its own
+    that leads to 127.0.0.1 (DNS rebinding). Comes before everything else, and asks nothing of the database."""
+    if not app.config["LOCAL"]:
+        return
+
+    @app.before_request
+    def only_this_machine() -> ResponseReturnValue | None:
+        if _is_from_here():
+            return None
+        logs.begin_request(request.endpoint, request.method)
+        logs.event("demonstration_asked_from_elsewhere")
+        return Response(
+            "This is a demonstration, which answers its own machine only, at http://127.0.0.1 or http://localhost, and "
+            "through no proxy. docs/settings.md says what a real server needs.\n",
+            403,
+            mimetype="text/plain",
+        )
+
+
+def _is_from_here() -> bool:
+    """Whether the other end, and the name by which it calls us, are this machine, and nobody stands behind it."""
+    return (
+        is_loopback(request.remote_addr or "")
+        and is_loopback(_name_of_host(request.environ.get("HTTP_HOST", "")))
+        and not any(name in request.headers for name in FORWARDED)
+    )
+
+
+def _name_of_host(header: str) -> str:
+    """A Host header without its port."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.partition(":")[0]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach that address or name."""
+    if host.lower() == "localhost":
+        return True
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return False
+    mapped = getattr(address, "ipv4_mapped", None)  # "::ffff:127.0.0.1", as a socket for both kinds says it
+    return (mapped or address).is_loopback
+
+
 def _sign_in(app: Flask) -> None:
     manager = LoginManager(app)
     # A phone changes its address between home and street: that is no reason to sign a patient out.
@@ -181,8 +257,17 @@ def _sign_in(app: Flask) -> None:
         if refusal is access.Refusal.SIGN_IN_FIRST:
             return accounts.sign_in_first()
         if refusal is access.Refusal.WRONG_ROLE:
+            looks.refused(access.person())
             return _error_page(403)
         return None
+
+    @app.after_request
+    def write_down(response: Response) -> Response:
+        """Who looked at what: written before the answer leaves, once it is known to show a page."""
+        if not g.get("broken"):
+            shows = not (response.status_code in range(300, 400) or g.get("error_page"))
+            looks.write(db.session, clock.now(), shows)
+        return response
 
 
 def _phone(person: Person | None) -> Phone:
@@ -243,6 +328,7 @@ _NAVIGATION: Mapping[Role, tuple[tuple[str, str], ...]] = {
         ("Numbers", "numbers.page"),
     ),
     Role.ADMINISTRATOR: (("People", "accounts.people"), ("On call", "alerts.rota")),
+    Role.AUDITOR: (("Audit trail", "trail.search"),),
 }
 
 
@@ -305,6 +391,11 @@ def _error_pages(app: Flask) -> None:
             return error.get_response()
         return _error_page(error.code)
 
+    @app.errorhandler(DataError)
+    def no_such_value(error: DataError) -> ResponseReturnValue:
+        """A number beyond all numbers, or another value that a database cannot hold: a slip of whoever sent it."""
+        return _broken("value_refused", error, 400)
+
     @app.errorhandler(SQLAlchemyError)
     def database_error(error: SQLAlchemyError) -> ResponseReturnValue:
         return _broken("database_failed", error, 503)
@@ -323,6 +414,7 @@ def _broken(name: str, error: Exception, code: int) -> ResponseReturnValue:
 
 def _error_page(code: int) -> ResponseReturnValue:
     """`saved` is None where nothing was to be saved, else whether the form that was sent is saved."""
+    g.error_page = True
     saved = None if request.method in ("GET", "HEAD", "OPTIONS") else bool(g.get("saved"))
     template = f"errors/{code}.html"
     known = template in current_app.jinja_env.list_templates()

@@ -1,6 +1,6 @@
 """The heartbeat: what the program may do by itself to the alerts of one made-up patient, and to nobody else's.
 
-The rows of that patient are the only ones that may be deleted: alerts and audit entries of everybody else stay as they
+The rows of that patient are the only ones that may be deleted: alerts and reports of everybody else stay as they
 were. Whoever closes the heartbeat's alerts cannot stand on any other. An alert never changes its patient, so that none
 can be passed off as the heartbeat's. The ids are constants of triage/models.py, written out here because a migration
 does not change with the program.
@@ -20,13 +20,6 @@ _NURSE = "68656172-7462-4561-8574-000000000004"
 
 # Name, what is refused, on which table, when, and what the database then says.
 _REFUSED = (
-    (
-        "audit_entry_no_delete",
-        "DELETE",
-        "audit_entry",
-        "OLD.patient_id IS NULL OR OLD.patient_id <> {patient}",
-        "audit entries are never deleted",
-    ),
     ("alert_no_delete", "DELETE", "alert", "OLD.patient_id <> {patient}", "alerts are never deleted"),
     (
         "report_no_delete",

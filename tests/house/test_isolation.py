@@ -42,7 +42,6 @@ def test_rows_numbers_settings_and_open_transactions_are_gone(make, anna, sessio
     tables = run("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
     assert len(tables) > 10
     assert [table for table in tables if run(f"SELECT 1 FROM {table}")] == ["alembic_version"]
-    assert run("SELECT nextval('audit_entry_id_seq')") == [1]
     session.invalidate()  # its connection was ended by the server
 
 

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Boolean, Uuid, bindparam, text
+from sqlalchemy import Boolean, Uuid, bindparam, select, text
 from sqlalchemy.exc import DBAPIError
 
 from triage import models
-from triage.accounts import audit
+from triage.accounts import audit, trail
 from triage.database import UtcDateTime, alembic_config, engine_for, upgrade, writing
 from triage.paths import folder
 from triage.rules.urgency import Urgency
@@ -142,6 +142,38 @@ def test_what_was_typed_on_pages_that_0009_asks_in_other_words_is_asked_again(ol
     with Session(engine) as session:
         assert session.get_one(models.ReportDraft, id).answers == {"danger": {"signs": ["none"]}}
         assert session.get_one(models.Patient, id).town == ""
+    engine.dispose()
+
+
+def test_entries_from_before_0010_are_chained_in_their_order_without_gaps(older_url):
+    from sqlalchemy.orm import Session
+
+    upgrade(older_url, "0009")
+    engine = engine_for(older_url)
+    at = datetime(2026, 3, 2, 8, 0, 0, 7, tzinfo=UTC)
+    entry = text("INSERT INTO audit_entry (id, at, action, subject) VALUES (:id, :at, :action, '')").bindparams(
+        bindparam("at", type_=UtcDateTime())
+    )
+    with engine.begin() as connection:
+        # As PostgreSQL leaves them where transactions were rolled back.
+        connection.execute(entry, [{"id": id, "at": at, "action": f"action_{id}"} for id in (3, 4, 9, 70)])
+    upgrade(older_url)
+    with Session(engine) as session:
+        found = session.scalars(select(models.AuditEntry).order_by(models.AuditEntry.id)).all()
+        assert [(one.id, one.action) for one in found] == [
+            (1, "action_3"),
+            (2, "action_4"),
+            (3, "action_9"),
+            (4, "action_70"),
+        ]
+        assert found[0].at == at
+        assert trail.verify(session).whole
+        with writing(session):
+            audit.record(session, "signed_in", by=None, at=at)
+        verdict = trail.verify(session)
+        assert (verdict.whole, verdict.number) == (True, 5)
+    with pytest.raises(DBAPIError, match="never changed"), engine.begin() as connection:
+        connection.execute(text("UPDATE audit_entry SET action = 'another'"))
     engine.dispose()
 
 

@@ -46,11 +46,12 @@ def fill(make, number):
 
 
 @pytest.mark.parametrize(
-    ("where", "role", "most"), [("care_team.queue", "nurse", 16), ("accounts.people", "administrator", 10)]
+    ("where", "role", "most"), [("care_team.queue", "nurse", 16), ("accounts.people", "administrator", 11)]
 )
 def test_lists_need_the_same_number_of_queries_however_long(where, role, most, app, make, pages):
     visitor = pages(make.staff(role, "Somebody"))
     fill(make, 2)
+    visitor.get(where)  # this look is written into the audit trail, the next ones soon after are not
     few = of_page(app, visitor, where)
     fill(make, 6)
     many = of_page(app, visitor, where)

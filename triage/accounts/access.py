@@ -2,14 +2,15 @@
 
 Every view says who may use it, with `@roles(…)` or `@public`; one that says nothing is refused (`web.create_app`
 asks `refusal` before each request). A row is fetched through the person asking, so that another team's row does not
-exist for them: it is a 404, like a row that was never there.
+exist for them: it is a 404, like a row that was never there. What the staff are given about a patient here, and what
+was out of reach, is noted for the audit trail (`looks`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 from uuid import UUID
 
 from flask import abort, current_app, request
@@ -17,6 +18,7 @@ from flask_login import current_user
 from sqlalchemy import Select, false, select
 from sqlalchemy.orm import joinedload
 
+from triage.accounts import looks
 from triage.database import db
 from triage.models import (
     Admission,
@@ -132,38 +134,64 @@ def names_in_a_replay(person: Person) -> dict[str, str]:
 
 def patient_for(person: Person, patient_id: UUID) -> Patient:
     """That patient; 404 outside the person's reach."""
-    return db.session.scalar(patients_of(person).where(Patient.id == patient_id)) or abort(404)
+    found = db.session.scalar(patients_of(person).where(Patient.id == patient_id))
+    if found is None:
+        _out_of_reach(person, select(Patient.id).where(Patient.id == patient_id))
+    looks.at_patient(person, found.id)
+    return found
 
 
 def report_for(person: Person, report_id: UUID) -> ReportRecord:
     """That report with its assessment; 404 outside the person's reach."""
-    reach = patients_of(person).with_only_columns(Patient.id)
     query = (
         select(ReportRecord)
-        .where(ReportRecord.id == report_id, ReportRecord.patient_id.in_(reach))
+        .where(ReportRecord.id == report_id, ReportRecord.patient_id.in_(_reach(person)))
         .options(joinedload(ReportRecord.assessment))
     )
-    return db.session.scalar(query) or abort(404)
+    found = db.session.scalar(query)
+    if found is None:
+        _out_of_reach(person, select(ReportRecord.patient_id).where(ReportRecord.id == report_id))
+    looks.at_patient(person, found.patient_id)
+    return found
 
 
 def alert_for(person: Person, alert_id: UUID) -> Alert:
     """That alert; 404 outside the person's reach."""
-    reach = patients_of(person).with_only_columns(Patient.id)
-    return db.session.scalar(select(Alert).where(Alert.id == alert_id, Alert.patient_id.in_(reach))) or abort(404)
+    found = db.session.scalar(select(Alert).where(Alert.id == alert_id, Alert.patient_id.in_(_reach(person))))
+    if found is None:
+        _out_of_reach(person, select(Alert.patient_id).where(Alert.id == alert_id))
+    looks.at_patient(person, found.patient_id)
+    return found
 
 
 def call_back_for(person: Person, call_back_id: UUID) -> CallBack:
     """That promised call-back; 404 outside the person's reach."""
-    reach = patients_of(person).with_only_columns(Patient.id)
-    query = select(CallBack).join(CallBack.alert).where(CallBack.id == call_back_id, Alert.patient_id.in_(reach))
-    return db.session.scalar(query) or abort(404)
+    one = select(CallBack).join(CallBack.alert).where(CallBack.id == call_back_id)
+    found = db.session.scalar(one.where(Alert.patient_id.in_(_reach(person))))
+    if found is None:
+        _out_of_reach(person, one.with_only_columns(Alert.patient_id))
+    looks.at_patient(person, found.alert.patient_id)
+    return found
 
 
 def mute_for(person: Person, mute_id: UUID) -> RuleMute:
     """That muted rule; 404 outside the person's reach."""
-    reach = patients_of(person).with_only_columns(Patient.id)
-    query = select(RuleMute).where(RuleMute.id == mute_id, RuleMute.patient_id.in_(reach))
-    return db.session.scalar(query) or abort(404)
+    found = db.session.scalar(select(RuleMute).where(RuleMute.id == mute_id, RuleMute.patient_id.in_(_reach(person))))
+    if found is None:
+        _out_of_reach(person, select(RuleMute.patient_id).where(RuleMute.id == mute_id))
+    looks.at_patient(person, found.patient_id)
+    return found
+
+
+def _reach(person: Person) -> Select[Any]:
+    """The ids of the patients within a person's reach."""
+    return patients_of(person).with_only_columns(Patient.id)
+
+
+def _out_of_reach(person: Person, whose: Select[Any]) -> NoReturn:
+    """A 404, the same for a row of another team and for one that never was. Which it was goes into the trail."""
+    looks.out_of_reach(person, db.session.scalar(whose))
+    abort(404)
 
 
 def course_for(person: Person, course_id: UUID) -> Course:

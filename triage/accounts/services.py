@@ -91,16 +91,18 @@ def sign_in(session: Session, name: str, password: str, at: datetime) -> Person:
     password cannot be guessed by trying; they are forgotten after a quarter of an hour.
     """
     name = name.strip().lower()
-    mark = _mark(name)
-    if _failures(session, mark, at) >= MOST_FAILURES:
+    sought = mark(name)
+    if _failures(session, sought, at) >= MOST_FAILURES:
         raise SignInRefused(Refused.TOO_MANY)
     if password == DEMO_PASSWORD and not current_app.config["LOCAL"]:
+        with writing(session):
+            audit.record(session, "sign_in_failed", by=None, subject=sought, at=at)
         raise SignInRefused(Refused.DEMO_PASSWORD)
     found = session.scalar(select(Person).where(Person.sign_in_name == name, sessions.not_closed()))
     right = passwords.matches(found.password_hash if found else None, password)
     if found is None or not right or not found.active:
         with writing(session):
-            audit.record(session, "sign_in_failed", by=None, subject=mark, at=at)
+            audit.record(session, "sign_in_failed", by=None, subject=sought, at=at)
         raise SignInRefused(Refused.UNKNOWN)
     with writing(session):
         audit.record(session, "signed_in", by=found, at=at)
@@ -219,16 +221,16 @@ def _session_key() -> str:
     return secrets.token_urlsafe(32)
 
 
-def _failures(session: Session, mark: str, at: datetime) -> int:
+def _failures(session: Session, sought: str, at: datetime) -> int:
     query = select(func.count()).where(
-        AuditEntry.subject == mark,
+        AuditEntry.subject == sought,
         AuditEntry.action == "sign_in_failed",
         AuditEntry.at > at - FAILURES_COUNT_FOR,
     )
     return session.scalar(query) or 0
 
 
-def _mark(name: str) -> str:
+def mark(name: str) -> str:
     """Stands for a sign-in name in the audit trail: what is typed there may be anything, a passphrase too."""
     key = str(current_app.secret_key).encode()
     return "name:" + hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:32]

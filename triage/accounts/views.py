@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import selectinload
 
 from triage import clock
-from triage.accounts import resume, services, sessions
+from triage.accounts import looks, resume, services, sessions
 from triage.accounts.access import patient_for, patients_of, person, public, roles, signed_in, team_of
 from triage.accounts.forms import AccessForm, EnrolForm, PlaceForm, ReachForm, SignInForm
 from triage.database import db
@@ -30,6 +30,7 @@ _HOME = {
     Role.NURSE: "care_team.queue",
     Role.CLINICIAN: "ruleset_editor.rules",
     Role.ADMINISTRATOR: "accounts.people",
+    Role.AUDITOR: "trail.search",
 }
 
 
@@ -126,6 +127,7 @@ def people() -> ResponseReturnValue:
         .options(selectinload(Patient.courses).selectinload(Course.dose_events), selectinload(Patient.people))
     )
     patients = db.session.scalars(query).all()
+    looks.at_list(person(), "people_seen")
     return render_template(
         "accounts/people.html",
         patients=patients,

@@ -153,7 +153,7 @@ def recipients(session: Session, team: CareTeam, tell: str, patient_id: UUID, at
         role = Role.PATIENT if tell == "patient" else Role.CAREGIVER
         living = Person.patient.has(Patient.died_on.is_(None))
         return _people(session, Person.patient_id == patient_id, Person.role == role, living)
-    of_team = Person.care_team_id == team.id
+    of_team = and_(Person.care_team_id == team.id, Person.role != Role.AUDITOR)
     if tell == "on_call":
         return rota.on_call(session, team, at) or _people(session, of_team)
     roles = {"nurses": Role.NURSE, "administrators": Role.ADMINISTRATOR}

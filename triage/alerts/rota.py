@@ -56,10 +56,9 @@ def nurses(session: Session, team: CareTeam) -> Sequence[Person]:
 
 
 def staff(session: Session, team: CareTeam) -> Sequence[Person]:
-    """All staff of the team."""
-    return session.scalars(
-        select(Person).where(Person.care_team_id == team.id, Person.active).order_by(Person.name, Person.id)
-    ).all()
+    """All staff of the team who can be told of alerts."""
+    query = select(Person).where(Person.care_team_id == team.id, Person.active, Person.role != Role.AUDITOR)
+    return session.scalars(query.order_by(Person.name, Person.id)).all()
 
 
 def latest_deliveries(session: Session, team: CareTeam) -> Sequence[Delivery]:

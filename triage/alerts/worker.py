@@ -14,7 +14,8 @@ A sweep, every few seconds:
    told to the administrators.
 
 Each time it looks at the heartbeat. Every minute it also looks for acknowledgements that have expired, for missed
-reports, and for messages that were kept long enough. Two workers at once are harmless.
+reports, and for messages that were kept long enough, and writes into the log where the audit trail ends. Two workers at
+once are harmless.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from triage import clock, logs
+from triage.accounts import audit
 from triage.alerts import escalation, messages, reminders, retention, silence, work
 from triage.alerts.channels import setup
 from triage.alerts.channels.message import Channel, Message, Undelivered
@@ -90,6 +92,7 @@ def main(once: bool, beat: Callable[[Session, Ruleset, datetime], None] | None =
                 look = "silence_sweep_failed"
                 _guarded(look, once, lambda: silence.sweep(db.session, versions.active(), clock.now()))
                 _guarded("deliveries_not_forgotten", once, lambda: retention.sweep(db.session, kept, clock.now()))
+                _guarded("audit_head_not_noted", once, lambda: audit.note_head(db.session))
         if once:
             return
         time.sleep(SWEEP_SECONDS)

@@ -8,6 +8,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 
 from triage import clock
+from triage.accounts import looks
 from triage.accounts.access import acceptance_for, alert_for, handover_for, person, roles, team_of
 from triage.alerts import services
 from triage.care_team import handover as shifts
@@ -34,6 +35,7 @@ def now() -> ResponseReturnValue:
     running, last = shifts.running(db.session, team), shifts.last_closed(db.session, team)
     since = running.since if running else shifts.since(db.session, team, at)
     page = handover_page.contents(db.session, versions.active(), team, running, since, at)
+    looks.at_list(person(), "handover_seen")
     return render_template(
         "care_team/handover/now.html",
         handover=running,
@@ -168,6 +170,7 @@ def kept(handover_id: UUID) -> ResponseReturnValue:
         return _now()
     if handover.page is None:
         abort(404)
+    looks.at_list(person(), "handover_seen")
     return render_template("care_team/handover/kept.html", handover=handover, page=handover.page)
 
 

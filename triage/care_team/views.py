@@ -10,6 +10,7 @@ from flask import Blueprint, Response, flash, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from triage import clock
+from triage.accounts import looks
 from triage.accounts.access import alert_for, patient_for, person, roles, team_of
 from triage.alerts import pulse, services
 from triage.care_team import filters
@@ -75,6 +76,7 @@ def _rows() -> dict[str, object]:
     version, at, team, chosen = _version(), clock.now(), team_of(person()), _filter()
     rows = waiting.queue(db.session, team, at)
     shown = filters.apply(chosen, rows, person().id)
+    looks.at_list(person(), "queue_seen")
     return {
         "version": version,
         "at": at,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from triage import clock
 from triage.rules.batch import BadLine, read_lines
 from triage.rules.replay import Change, Past, Replay, Side, replay
 from triage.rules.report import BadReport, from_data, from_old_data
@@ -205,6 +206,7 @@ def columns_of_database(parquet: Path) -> int:
 
     with create_app().app_context():
         active = versions.active()
+        services.note_exported(db.session, clock.now())
         past = services.stored(db.session, active, active)
         try:
             return frames.write(past, active.catalogue.symptoms, parquet)
@@ -236,6 +238,7 @@ def of_database(
 
     with create_app().app_context():
         before = active or versions.active()
+        services.note_seen(db.session, None, clock.now())
         return _replay(before, proposed, services.stored(db.session, before, proposed), since, engine, progress)
 
 

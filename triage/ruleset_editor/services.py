@@ -333,10 +333,16 @@ def stored(session: Session, before: Ruleset, after: Ruleset) -> Iterator[Past]:
         yield Past(str(report_id), str(patient_id), old, old if same else from_old_data(data, after.catalogue))
 
 
-def note_seen(session: Session, person: Person, at: datetime) -> None:
-    """A replay shows names and answers: that it was looked at is written down."""
+def note_seen(session: Session, person: Person | None, at: datetime) -> None:
+    """A replay shows names and answers: that it was looked at is written down. None: on the command line."""
     with writing(session):
         audit.record(session, "replay_seen", by=person, at=at)
+
+
+def note_exported(session: Session, at: datetime) -> None:
+    """Somebody on the command line writes stored reports into a file: no entry, no file."""
+    with writing(session):
+        audit.record(session, "reports_exported", by=None, at=at)
 
 
 def difference_of(files: Mapping[str, str], ruleset: Ruleset, base: RulesetActivation) -> Difference:
