@@ -106,6 +106,8 @@ def _without_nul(value: Any) -> Any:
 
 class _Request(Request):
     parameter_storage_class = _Fields
+    is_json = False
+    """No page takes JSON; Flask-WTF would read a form out of it, and a broken one would be an error of ours."""
 
 
 @dataclass(frozen=True)
