@@ -40,6 +40,7 @@ from triage.models import (
 )
 
 View = TypeVar("View", bound=Callable[..., Any])
+Row = TypeVar("Row", Admission, Alert, Course, CourseChange, MonitoringEnd, RuleMute)
 
 PEOPLE_OF_A_PATIENT = (Role.PATIENT, Role.CAREGIVER)
 PEOPLE_OF_A_TEAM = (Role.NURSE, Role.ADMINISTRATOR)
@@ -157,11 +158,7 @@ def report_for(person: Person, report_id: UUID) -> ReportRecord:
 
 def alert_for(person: Person, alert_id: UUID) -> Alert:
     """That alert; 404 outside the person's reach."""
-    found = db.session.scalar(select(Alert).where(Alert.id == alert_id, Alert.patient_id.in_(_reach(person))))
-    if found is None:
-        _out_of_reach(person, select(Alert.patient_id).where(Alert.id == alert_id))
-    looks.at_patient(person, found.patient_id)
-    return found
+    return _of_a_patient(person, Alert, alert_id)
 
 
 def call_back_for(person: Person, call_back_id: UUID) -> CallBack:
@@ -176,9 +173,14 @@ def call_back_for(person: Person, call_back_id: UUID) -> CallBack:
 
 def mute_for(person: Person, mute_id: UUID) -> RuleMute:
     """That muted rule; 404 outside the person's reach."""
-    found = db.session.scalar(select(RuleMute).where(RuleMute.id == mute_id, RuleMute.patient_id.in_(_reach(person))))
+    return _of_a_patient(person, RuleMute, mute_id)
+
+
+def _of_a_patient(person: Person, kind: type[Row], row_id: UUID) -> Row:
+    """A row that belongs to a patient; noted for the audit trail, whether or not it is within the person's reach."""
+    found = db.session.scalar(select(kind).where(kind.id == row_id, kind.patient_id.in_(_reach(person))))
     if found is None:
-        _out_of_reach(person, select(RuleMute.patient_id).where(RuleMute.id == mute_id))
+        _out_of_reach(person, select(kind.patient_id).where(kind.id == row_id))
     looks.at_patient(person, found.patient_id)
     return found
 
@@ -196,36 +198,32 @@ def _out_of_reach(person: Person, whose: Select[Any]) -> NoReturn:
 
 def course_for(person: Person, course_id: UUID) -> Course:
     """That course; 404 outside the person's reach."""
-    reach = patients_of(person).with_only_columns(Patient.id)
-    return db.session.scalar(select(Course).where(Course.id == course_id, Course.patient_id.in_(reach))) or abort(404)
+    return _of_a_patient(person, Course, course_id)
 
 
 def dose_for(person: Person, dose_id: UUID) -> DoseEvent:
     """That dose; 404 outside the person's reach."""
-    reach = patients_of(person).with_only_columns(Patient.id)
-    query = select(DoseEvent).join(DoseEvent.course).where(DoseEvent.id == dose_id, Course.patient_id.in_(reach))
-    return db.session.scalar(query) or abort(404)
+    one = select(DoseEvent).join(DoseEvent.course).where(DoseEvent.id == dose_id)
+    found = db.session.scalar(one.where(Course.patient_id.in_(_reach(person))))
+    if found is None:
+        _out_of_reach(person, one.with_only_columns(Course.patient_id))
+    looks.at_patient(person, found.course.patient_id)
+    return found
 
 
 def change_for(person: Person, change_id: UUID) -> CourseChange:
     """What was changed of a course; 404 outside the person's reach."""
-    reach = patients_of(person).with_only_columns(Patient.id)
-    query = select(CourseChange).where(CourseChange.id == change_id, CourseChange.patient_id.in_(reach))
-    return db.session.scalar(query) or abort(404)
+    return _of_a_patient(person, CourseChange, change_id)
 
 
 def admission_for(person: Person, admission_id: UUID) -> Admission:
     """That stay in hospital; 404 outside the person's reach."""
-    reach = patients_of(person).with_only_columns(Patient.id)
-    query = select(Admission).where(Admission.id == admission_id, Admission.patient_id.in_(reach))
-    return db.session.scalar(query) or abort(404)
+    return _of_a_patient(person, Admission, admission_id)
 
 
 def end_for(person: Person, end_id: UUID) -> MonitoringEnd:
     """That end of monitoring; 404 outside the person's reach."""
-    reach = patients_of(person).with_only_columns(Patient.id)
-    query = select(MonitoringEnd).where(MonitoringEnd.id == end_id, MonitoringEnd.patient_id.in_(reach))
-    return db.session.scalar(query) or abort(404)
+    return _of_a_patient(person, MonitoringEnd, end_id)
 
 
 def duty_for(person: Person, duty_id: UUID) -> Duty:
