@@ -78,8 +78,7 @@ def test_a_report_becomes_an_alert_a_message_and_an_end(beat, channel, session, 
     assert (alert.urgency, alert.status, alert.note) == (Urgency.EMERGENCY, AlertStatus.RESOLVED, heartbeat.NOTE)
     (message,) = channel.messages
     assert message.subject == "Heartbeat of the triage helper: nothing to do"
-    actions = session.scalars(select(AuditEntry.action)).all()
-    assert sorted(actions) == ["alert_acknowledged", "alert_opened", "alert_resolved", "report_submitted"]
+    assert session.scalars(select(AuditEntry.action)).all() == [], "the trail is about people"
 
 
 def test_one_in_each_span_however_often_a_worker_looks(beat, channel, session, at):

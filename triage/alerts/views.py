@@ -135,7 +135,7 @@ def take_heartbeat() -> ResponseReturnValue:
     signed = signature(setup.heartbeat_secret(current_app.config), request.get_data())
     if not hmac.compare_digest(signed, request.headers.get("Triage-Signature", "")):
         abort(403)
-    told = request.get_json(silent=True)
+    told = request.get_json(force=True, silent=True)
     keys = told.get("keys") if isinstance(told, dict) else None
     if not isinstance(keys, list) or not pulse.answers(db.session, [str(key) for key in keys]):
         abort(404)
