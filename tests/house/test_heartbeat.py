@@ -70,7 +70,7 @@ def test_no_page_of_anybody_shows_it(role, app, make, pages, beats):
         walked += 1
         for word in words:
             assert word not in answer.text, f"{rule.rule} shows the heartbeat to the {role}: {word}"
-    assert walked >= (1 if role is Role.AUDITOR else 5)
+    assert walked >= (1 if role == "auditor" else 5)
 
 
 @pytest.mark.database("sqlite")
