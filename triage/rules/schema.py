@@ -68,6 +68,9 @@ def schema(ruleset: Ruleset) -> Schema:
         shapes["CatalogueForm"]["properties"][key] = _list_of(form.__name__)
     shapes["SymptomForm"]["properties"]["group"] = _one_of(ruleset.catalogue.groups)
     shapes["SymptomForm"]["properties"]["daily_for"]["items"] = _therapy(ruleset)
+    shapes["CheckAskedForm"]["properties"]["signs"]["items"] = _one_of(_symptoms(ruleset))
+    shapes["CheckWindowForm"]["properties"]["therapies"]["items"] = _therapy(ruleset)
+    shapes["CheckWindowForm"]["properties"]["days"] = _DAYS
     shapes["PassageForm"]["properties"]["signs"]["items"] = _one_of(_symptoms(ruleset) | dict.fromkeys(OTHER_SIGNS, ""))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
