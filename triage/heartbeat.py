@@ -20,6 +20,7 @@ from typing import Any
 
 from flask import current_app
 from sqlalchemy import ColumnElement, delete, exists, or_, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from triage import logs
@@ -70,32 +71,35 @@ def plant(session: Session, at: datetime) -> None:
         (HEARTBEAT_REPORTER, Role.PATIENT, {"patient_id": HEARTBEAT_PATIENT}),
         (HEARTBEAT_NURSE, Role.NURSE, {"care_team_id": HEARTBEAT_TEAM}),
     )
-    with writing(session):
-        if session.get(Patient, HEARTBEAT_PATIENT, with_for_update=True) is not None:
-            return
-        emergency_number, time_zone = current_app.config["EMERGENCY_NUMBER"], current_app.config["TIME_ZONE"]
-        session.add(
-            CareTeam(id=HEARTBEAT_TEAM, name=NAME, time_zone=time_zone, phone=phone, emergency_number=emergency_number)
-        )
-        session.flush()
-        session.add(
-            Patient(id=HEARTBEAT_PATIENT, name=NAME, care_team_id=HEARTBEAT_TEAM, synthetic=True, enrolled_at=at)
-        )
-        session.flush()
-        for person_id, role, belongs in people:
-            sign_in_name = f"{NAME} {role}"  # brackets and blanks: nobody can be given this name
+    try:
+        with writing(session):
+            emergency_number, time_zone = current_app.config["EMERGENCY_NUMBER"], current_app.config["TIME_ZONE"]
             session.add(
-                Person(
-                    id=person_id,
-                    name=NAME,
-                    sign_in_name=sign_in_name.lower(),
-                    password_hash=_NOBODY,
-                    session_key=str(person_id),
-                    role=role,
-                    active=False,
-                    **belongs,
+                CareTeam(
+                    id=HEARTBEAT_TEAM, name=NAME, time_zone=time_zone, phone=phone, emergency_number=emergency_number
                 )
             )
+            session.flush()
+            session.add(
+                Patient(id=HEARTBEAT_PATIENT, name=NAME, care_team_id=HEARTBEAT_TEAM, synthetic=True, enrolled_at=at)
+            )
+            session.flush()
+            for person_id, role, belongs in people:
+                sign_in_name = f"{NAME} {role}"  # brackets and blanks: nobody can be given this name
+                session.add(
+                    Person(
+                        id=person_id,
+                        name=NAME,
+                        sign_in_name=sign_in_name.lower(),
+                        password_hash=_NOBODY,
+                        session_key=str(person_id),
+                        role=role,
+                        active=False,
+                        **belongs,
+                    )
+                )
+    except IntegrityError:
+        logs.event("heartbeat_planted_elsewhere")  # by another worker, at the same moment
 
 
 def beat(session: Session, ruleset: Ruleset, at: datetime) -> None:

@@ -92,11 +92,11 @@ def test_a_death_is_shown_plainly_alerts_stay_and_a_slip_is_taken_back(make, ann
     assert queue.row("Anna").shows("Has died")
     home = pages(cora).get("reports.home")
     assert home.shows("No report is asked for any more")
-    assert not home.shows("Start today")
+    assert not home.shows("None of these")
     page = record(pages, bob, anna).press("Noted by a slip: take it back")
     assert page.shows("The death was noted by a slip and is taken back")
     assert not page.shows("Nothing is sent any more")
-    assert pages(cora).get("reports.home").shows("Start today")
+    assert pages(cora).get("reports.home").shows("None of these")
     session.rollback()
     assert session.scalars(select(Alert.status)).one() == AlertStatus.OPEN
 
