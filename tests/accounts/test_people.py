@@ -12,6 +12,9 @@ from triage.accounts import passwords
 from triage.models import Alert, AlertStatus, AuditEntry, Course, Patient, Person
 from triage.rules.urgency import Urgency
 
+# Pages: what differs between the databases is asked in tests of the services, and of every route in test_junk.py.
+pytestmark = pytest.mark.database("sqlite")
+
 PASSPHRASE = re.compile(r"\b[a-z]{4}(?:-[a-z]{4}){4}\b")
 
 

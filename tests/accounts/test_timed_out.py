@@ -8,6 +8,9 @@ from sqlalchemy import select
 from tests.make import PASSWORD
 from triage.models import DoseEvent
 
+# Pages: what differs between the databases is asked in tests of the services, and of every route in test_junk.py.
+pytestmark = pytest.mark.database("sqlite")
+
 
 @pytest.fixture
 def emil(make):

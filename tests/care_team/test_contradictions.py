@@ -11,6 +11,9 @@ from sqlalchemy import select
 from triage.models import Alert
 from triage.rules.urgency import Urgency
 
+# Pages: what differs between the databases is asked in tests of the services, and of every route in test_junk.py.
+pytestmark = pytest.mark.database("sqlite")
+
 FINE = {"temperature_c": 36.6, "confusion": "none", "tremor": "none", "tiredness": "mild"}
 
 

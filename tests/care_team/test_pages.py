@@ -12,6 +12,9 @@ from triage.database import writing
 from triage.models import Alert, AlertFinding, AlertStatus, AuditEntry, Patient
 from triage.rules.urgency import Urgency
 
+# Pages: what differs between the databases is asked in tests of the services, and of every route in test_junk.py.
+pytestmark = pytest.mark.database("sqlite")
+
 NOTE = "Telephoned, comes in today"
 ACKNOWLEDGE = "Acknowledge the alert of Anna"
 

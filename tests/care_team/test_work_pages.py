@@ -15,6 +15,9 @@ from triage.database import writing
 from triage.models import Alert, AlertNote, AlertStatus, CallBack, CallOutcome, Disposition, OpenBecause, RuleMute
 from triage.rules.urgency import Urgency
 
+# Pages: what differs between the databases is asked in tests of the services, and of every route in test_junk.py.
+pytestmark = pytest.mark.database("sqlite")
+
 REASON = "Known since the infusion, told to the clinic"
 
 

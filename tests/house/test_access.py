@@ -12,6 +12,9 @@ from triage.accounts.access import allowed_roles
 from triage.models import Role
 from triage.rules.urgency import Urgency
 
+# Pages: what differs between the databases is asked in tests of the services, and of every route in test_junk.py.
+pytestmark = pytest.mark.database("sqlite")
+
 PATIENT, CAREGIVER, NURSE, CLINICIAN, ADMINISTRATOR, AUDITOR = Role
 REPORTERS = {PATIENT, CAREGIVER}
 EVERYBODY = set(Role)

@@ -11,6 +11,9 @@ from triage.alerts import services
 from triage.models import Alert, AlertStatus, CourseChange
 from triage.rules.urgency import Urgency
 
+# Pages: what differs between the databases is asked in tests of the services, and of every route in test_junk.py.
+pytestmark = pytest.mark.database("sqlite")
+
 NOTE = "Spoken with the ward, admitted for observation"
 
 

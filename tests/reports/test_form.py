@@ -14,6 +14,9 @@ from triage.reports import forms
 from triage.rules.engine import assess
 from triage.rules.urgency import Urgency
 
+# Pages: what differs between the databases is asked in tests of the services, and of every route in test_junk.py.
+pytestmark = pytest.mark.database("sqlite")
+
 TEMPERATURE = {"temperature": "36.8", "unit": "c"}
 
 

@@ -14,6 +14,9 @@ from triage.models import Alert, ThinkingBaseline
 from triage.reports import thinking
 from triage.rules.urgency import Urgency
 
+# Pages: what differs between the databases is asked in tests of the services, and of every route in test_junk.py.
+pytestmark = pytest.mark.database("sqlite")
+
 SENTENCE = thinking.words().sentence
 START, DECLINE = "Start the thinking check", "I do not want to do it"
 SKIP, STOP = "I cannot do this one", "Stop the thinking check"
