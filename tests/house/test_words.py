@@ -48,7 +48,7 @@ def shown_to_patients() -> Iterator[tuple[str, str]]:
         *(templates / "accounts").glob("s*.html"),
     ]:
         yield file.name, file.read_text(encoding="utf-8")
-    for module in ("forms.py", "views.py", "results.py", "first_check.py", "changes.py"):
+    for module in ("forms.py", "views.py", "results.py", "first_check.py", "changes.py", "telling.py"):
         yield module, (folder("triage") / "reports" / module).read_text(encoding="utf-8")
 
 

@@ -17,7 +17,7 @@ from triage.accounts.access import own_patient, patients_of, person, report_for,
 from triage.alerts import mutes, promise, pulse
 from triage.database import db
 from triage.models import Patient, Person, ReportDraft, ReportRecord, Role
-from triage.reports import baselines, changes, drafts, forms, history, results, services, thinking
+from triage.reports import baselines, changes, drafts, forms, history, results, services, telling, thinking
 from triage.rules.catalogue import Asked
 from triage.rules.report import Report
 from triage.ruleset_editor import versions
@@ -235,18 +235,29 @@ def result(report_id: UUID) -> ResponseReturnValue:
     ruleset = versions.by_hash(db.session, record.assessment.ruleset_hash)
     at = clock.now()
     draft = drafts.current(db.session, person(), at)
+    caregiver = person().role == Role.CAREGIVER
+    report = history.read(record, ruleset.catalogue)
+    judged = results.of(
+        record.assessment.body, ruleset, team.emergency_number, team.phone, team.time_zone, for_patient=True
+    )
     return render_template(
         "reports/result.html",
         record=record,
         at=at,
         cover=promise.of_report(db.session, record.id, at),
         out=pulse.late_since(db.session, at) is not None,
-        result=results.of(
-            record.assessment.body, ruleset, team.emergency_number, team.phone, team.time_zone, for_patient=True
+        done=promise.done(db.session, record.id),
+        result=judged,
+        to_say=telling.to_say(
+            report,
+            ruleset.catalogue,
+            history.local_date(team, record.reported_at),
+            [fact.subject for reason in judged.deciding for fact in reason.facts],
+            about=record.patient.name if caregiver else "",
         ),
-        answers=results.answers(history.read(record, ruleset.catalogue), ruleset.catalogue, for_patient=True),
-        report=history.read(record, ruleset.catalogue),
-        caregiver=person().role == Role.CAREGIVER,
+        answers=results.answers(report, ruleset.catalogue, for_patient=True),
+        report=report,
+        caregiver=caregiver,
         held_back=bool(mutes.held_back(db.session, [record.id])),
         unfinished=draft is not None and "danger" in draft.answers and record.reporter_id == person().id,
     )
