@@ -40,7 +40,7 @@ from triage.care_team import work_views as alert_work
 from triage.database import db
 from triage.models import Person, Role
 from triage.monitoring import views as monitoring
-from triage.reports import first_check, telephone
+from triage.reports import emergency, first_check, telephone
 from triage.reports import views as reports
 from triage.rules.loading import RuleFileErrors, load, read_folder, read_texts
 from triage.rules.report import celsius_to_fahrenheit
@@ -52,6 +52,7 @@ ROOMS = (
     accounts,
     trail,
     reports,
+    emergency,
     first_check,
     telephone,
     alerts,
@@ -63,6 +64,8 @@ ROOMS = (
     ruleset_editor,
 )
 LARGEST_FORM = 256 * 1024  # bytes; a report with the longest note is a tenth of it
+LONGEST_CONNECT = 5
+"""Seconds to wait for PostgreSQL: then somebody is told whom to call, while they still look at the page."""
 
 _POLICY = "Content-Security-Policy"
 HEADERS = {
@@ -165,6 +168,7 @@ def _configure(app: Flask) -> None:
     }
     if not app.config["DATABASE_URL"].startswith("sqlite"):
         engine["pool_pre_ping"] = True  # a connection that died in the night is noticed before a report is sent on it
+        engine["connect_args"] = {"connect_timeout": LONGEST_CONNECT}
     for name, value in {
         "SQLALCHEMY_ENGINES": {"default": engine},
         "SESSION_COOKIE_NAME": "__Host-triage" if secure else "triage",
@@ -243,7 +247,9 @@ def is_loopback(host: str) -> bool:
 
 
 def _sign_in(app: Flask) -> None:
-    manager = LoginManager(app)
+    manager = LoginManager()
+    # Its context processor would ask the database for who is signed in, also for the page that says it is down.
+    manager.init_app(app, add_context_processor=False)
     # A phone changes its address between home and street: that is no reason to sign a patient out.
     manager.session_protection = None  # type: ignore[assignment]  # what its documentation says
     manager.user_loader(sessions.load)
@@ -254,7 +260,14 @@ def _sign_in(app: Flask) -> None:
         logs.begin_request(request.endpoint, request.method)
         g.incident = secrets.token_hex(4)
         g.phone = _phone(None)  # so that an error page has numbers even when the next line finds no database
-        g.phone = _phone(access.signed_in())
+        try:
+            g.phone = _phone(access.signed_in())
+        except SQLAlchemyError as error:
+            if access.needs_records():
+                raise
+            logs.failure("database_failed", error, incident=g.incident, status=200)
+            g.broken = True
+            return None
         refusal = access.refusal()
         if refusal is access.Refusal.SIGN_IN_FIRST:
             return accounts.sign_in_first()

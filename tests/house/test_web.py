@@ -233,4 +233,5 @@ def test_nobody_can_register(app):
         "accounts.sign_in",
         "alerts.heartbeat",
         "alerts.take_heartbeat",
+        "emergency.page",
     }

@@ -46,6 +46,7 @@ PEOPLE_OF_A_PATIENT = (Role.PATIENT, Role.CAREGIVER)
 PEOPLE_OF_A_TEAM = (Role.NURSE, Role.ADMINISTRATOR)
 
 _ROLES = "triage_roles"
+_WITHOUT_RECORDS = "triage_without_records"
 _STATIC = "static"
 """Flask's own endpoint for style sheets and scripts."""
 
@@ -71,6 +72,18 @@ def public(view: View) -> View:
     """Everybody may use the view, signed in or not."""
     setattr(view, _ROLES, None)
     return view
+
+
+def without_records(view: View) -> View:
+    """The view answers also when the database does not: who is signed in is then not known to it."""
+    setattr(view, _WITHOUT_RECORDS, True)
+    return view
+
+
+def needs_records() -> bool:
+    """Whether the present request can only be answered with the database."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return not getattr(view, _WITHOUT_RECORDS, False)
 
 
 def allowed_roles(view: Callable[..., Any]) -> frozenset[Role] | None:
