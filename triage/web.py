@@ -40,7 +40,7 @@ from triage.care_team import work_views as alert_work
 from triage.database import db
 from triage.models import Person, Role
 from triage.monitoring import views as monitoring
-from triage.reports import emergency, first_check, telephone
+from triage.reports import emergency, first_check, own_record_views, telephone
 from triage.reports import views as reports
 from triage.rules.loading import RuleFileErrors, load, read_folder, read_texts
 from triage.rules.report import celsius_to_fahrenheit
@@ -52,6 +52,7 @@ ROOMS = (
     accounts,
     trail,
     reports,
+    own_record_views,
     emergency,
     first_check,
     telephone,
@@ -327,8 +328,8 @@ class Link:
 
 
 _NAVIGATION: Mapping[Role, tuple[tuple[str, str], ...]] = {
-    Role.PATIENT: (("Report", "reports.home"), ("Earlier reports", "reports.earlier")),
-    Role.CAREGIVER: (("Report", "reports.home"), ("Earlier reports", "reports.earlier")),
+    Role.PATIENT: (("Report", "reports.home"), ("My record", "own_record.page")),
+    Role.CAREGIVER: (("Report", "reports.home"), ("Record", "own_record.page")),
     Role.NURSE: (
         ("Queue", "care_team.queue"),
         ("Handover", "handover.now"),

@@ -78,6 +78,11 @@ TABLE = {
     "reports.send": Row(REPORTERS),
     "reports.earlier": Row(REPORTERS),
     "reports.result": Row(REPORTERS, of="report"),
+    "own_record.page": Row(REPORTERS),
+    "own_record.sheet": Row(REPORTERS),
+    # The whole record as a file is the patient's alone.
+    "own_record.as_json": Row({PATIENT}),
+    "own_record.as_pdf": Row({PATIENT}),
     # Whoever needs it has no time to sign in; it tells nothing of anybody.
     "emergency.page": PUBLIC,
     "thinking.first": Row(REPORTERS),

@@ -21,7 +21,7 @@ GROUND = r"clock|paths|logs|database|models|fields|rules\..*"
 # What a room offers to the others; its views and forms never.
 OF_ACCOUNTS = r"accounts\.(access|audit|looks)"
 RULESETS = r"ruleset_editor\.versions"
-REPORTS = r"reports\.(services|history|results|rejudging|contradictions|baselines|thinking)"
+REPORTS = r"reports\.(services|history|results|rejudging|contradictions|baselines|thinking|charts)"
 ALERTS = r"alerts\.(services|work|mutes|pulse|promise|reminders)"
 MONITORING = r"monitoring\.tales"
 SILENT = r"alerts\.(rota|silence)"

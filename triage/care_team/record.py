@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, joinedload, selectinload
 
 from triage import logs
 from triage.alerts import mutes
-from triage.care_team import charts, work_words
+from triage.care_team import work_words
 from triage.care_team.forms import DISPOSITIONS
 from triage.care_team.queue import (
     FINDING_LOADED,
@@ -48,7 +48,7 @@ from triage.models import (
     ThinkingBaseline,
 )
 from triage.monitoring import tales
-from triage.reports import baselines, history, results
+from triage.reports import baselines, charts, history, results
 from triage.reports.contradictions import Contradiction
 from triage.rules.catalogue import MEASURED, Catalogue, Window
 from triage.rules.report import Report

@@ -1,4 +1,4 @@
-"""The last three weeks of a patient as drawings: values in, values out. The markup is templates/care_team/charts.html.
+"""The last three weeks of a patient as drawings: values in, values out. The markup is templates/components/charts.html.
 
 Everything drawn stands a column a day on the same places, so that a fever, a headache and a silence can be read one
 below the other. What was not measured, not asked or cannot be read is drawn as such, and never as a normal value; no
@@ -173,6 +173,30 @@ class Weeks:
     thinking: Curve
     symptoms: Grid
     timeline: Timeline
+
+
+@dataclass(frozen=True)
+class OwnWeeks:
+    """What a patient is shown of the weeks: without the thinking check, whose points are never shown to them."""
+
+    days: tuple[Day, ...]
+    temperature: Curve
+    symptoms: Grid
+
+
+def own_weeks(
+    sent: Sequence[Sent],
+    catalogue: Catalogue,
+    *,
+    since: datetime,
+    now: datetime,
+    zone: str,
+    day_number: Callable[[date], int | None],
+) -> OwnWeeks:
+    """The three weeks up to `now` for the patient's own pages; as `weeks`."""
+    paper = _Paper(sent, since, now, ZoneInfo(zone), day_number)
+    seen = [each for each in sorted(sent, key=lambda each: each.at) if paper.shows(each.at)]
+    return OwnWeeks(paper.days, _temperature(seen, paper), _grid(seen, paper, catalogue))
 
 
 def weeks(

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from triage.care_team.charts import FEVER_LINE, MOST_DAYS, Sent, Span, weeks
 from triage.paths import folder
+from triage.reports.charts import FEVER_LINE, MOST_DAYS, Sent, Span, weeks
 from triage.rules.loading import load
 from triage.rules.report import UNKNOWN, Report, ThinkingCheck, from_data
 from triage.rules.urgency import Urgency
