@@ -24,7 +24,7 @@ What a field holds and whether that makes sense is the business of the forms; no
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date
+from datetime import date, time
 from typing import Any
 
 from flask import current_app
@@ -287,6 +287,17 @@ class Hidden(_Typed, HiddenField):
     """A field that nobody sees; form_page() prints it."""
 
 
+def time_of_day(text: str) -> time | None:
+    """ "8", "8:30" or "08.30" as a time of day; None when it is none."""
+    hour, _, minute = text.strip().replace(".", ":").partition(":")
+    if not (hour.isascii() and hour.isdigit() and (minute or "0").isascii() and (minute or "0").isdigit()):
+        return None
+    try:
+        return time(int(hour), int(minute or "0"))
+    except ValueError:
+        return None
+
+
 def mail_address(form: Any, field: Field) -> None:
     """A validator: one mail address, or nothing."""
     mail = (field.data or "").strip()
@@ -314,4 +325,5 @@ __all__ = [
     "TextArea",
     "mail_address",
     "mobile_number",
+    "time_of_day",
 ]

@@ -274,6 +274,7 @@ class Person(Model, UserMixin):
 
     patient: Mapped[Patient | None] = relationship(back_populates="people")
     care_team: Mapped[CareTeam | None] = relationship()
+    daily_reminder: Mapped[DailyReminder | None] = relationship(back_populates="person")
 
     def get_id(self) -> str:
         return self.session_key
@@ -285,6 +286,24 @@ class Person(Model, UserMixin):
     @property
     def is_staff(self) -> bool:
         return self.role not in (Role.PATIENT, Role.CAREGIVER)
+
+
+class DailyReminder(Model):
+    """When a patient or caregiver wants to be reminded of the day's report. No row: not at all."""
+
+    __tablename__ = "daily_reminder"
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    time_of_day: Mapped[str] = mapped_column(String(5))
+    """"08:30" in the care team's time zone."""
+    channel: Mapped[str] = mapped_column(String(20))
+    """One of PERSONAL_CHANNELS."""
+    quiet_hours: Mapped[str] = mapped_column(String(11), default="")
+    """"22:00-07:00" in the care team's time zone, or empty."""
+    looked_at_until: Mapped[date]
+    """The last day of which it was decided whether a message is owed."""
+
+    person: Mapped[Person] = relationship(back_populates="daily_reminder")
 
 
 class Course(Model):
@@ -985,6 +1004,10 @@ class Delivery(Model):
     given_up_at: Mapped[UtcTime | None]
     """The channel failed too often; a delivery by the next one took its place."""
     cancelled_at: Mapped[UtcTime | None]
+    unless_report_since: Mapped[UtcTime | None]
+    """Of a daily reminder: it is not sent once a report about the person's patient has come since then."""
+    useless_after: Mapped[UtcTime | None]
+    """Of a daily reminder: it is not sent any more from then on."""
 
     alert: Mapped[Alert | None] = relationship()
     person: Mapped[Person | None] = relationship()

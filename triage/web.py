@@ -40,7 +40,7 @@ from triage.care_team import work_views as alert_work
 from triage.database import db
 from triage.models import Person, Role
 from triage.monitoring import views as monitoring
-from triage.reports import emergency, first_check, own_record_views, telephone
+from triage.reports import emergency, first_check, own_record_views, reminding, telephone
 from triage.reports import views as reports
 from triage.rules.loading import RuleFileErrors, load, read_folder, read_texts
 from triage.rules.report import celsius_to_fahrenheit
@@ -53,6 +53,7 @@ ROOMS = (
     trail,
     reports,
     own_record_views,
+    reminding,
     emergency,
     first_check,
     telephone,

@@ -83,6 +83,8 @@ TABLE = {
     # The whole record as a file is the patient's alone.
     "own_record.as_json": Row({PATIENT}),
     "own_record.as_pdf": Row({PATIENT}),
+    "reminding.choose": Row(REPORTERS),
+    "reminding.turn_off": Row(REPORTERS),
     # Whoever needs it has no time to sign in; it tells nothing of anybody.
     "emergency.page": PUBLIC,
     "thinking.first": Row(REPORTERS),

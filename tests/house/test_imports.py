@@ -22,7 +22,7 @@ GROUND = r"clock|paths|logs|database|models|fields|rules\..*"
 OF_ACCOUNTS = r"accounts\.(access|audit|looks)"
 RULESETS = r"ruleset_editor\.versions"
 REPORTS = r"reports\.(services|history|results|rejudging|contradictions|baselines|thinking|charts)"
-ALERTS = r"alerts\.(services|work|mutes|pulse|promise|reminders)"
+ALERTS = r"alerts\.(services|work|mutes|pulse|promise|reminders|daily)"
 MONITORING = r"monitoring\.tales"
 SILENT = r"alerts\.(rota|silence)"
 

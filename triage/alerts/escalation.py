@@ -14,8 +14,8 @@ whoever calls them has locked the patient's row and the alert's.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime, time, timedelta
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import date, datetime, time, timedelta
 from typing import Any, cast
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
@@ -201,6 +201,29 @@ def owe_reminder(
     return bool(usable)
 
 
+def owe_daily(
+    session: Session,
+    person: Person,
+    team_id: UUID,
+    channel: str,
+    day: date,
+    due: datetime,
+    midnight: datetime,
+    useless_after: datetime,
+) -> None:
+    """Owe the reminder of that day to the person by that channel alone; once, however often it is asked for."""
+    _owe(
+        session,
+        _key("daily", person.id, day.isoformat()),
+        due,
+        kind=MessageKind.REMINDER,
+        team_id=team_id,
+        person=person,
+        usable=[channel],
+        more={"unless_report_since": midnight, "useless_after": useless_after},
+    )
+
+
 def owe_test(session: Session, team: CareTeam, channels: Collection[str], by: Person, at: datetime) -> int:
     """Owe a test, marked as one, by every channel that is set up, to whoever is on call or, with an empty rota, to all
     staff; how many messages. Commits once."""
@@ -252,6 +275,7 @@ def sendable(at: datetime) -> ColumnElement[bool]:
         or_(Delivery.lease_until.is_(None), Delivery.lease_until <= at),
         or_(Delivery.alert_id.is_(None), and_(Alert.status == AlertStatus.OPEN, OwedStep.cancelled_at.is_(None))),
         ~_reminder_stopped(),
+        ~_daily_stopped(at),
         ~exists().where(Person.id == Delivery.person_id, Patient.id == Person.patient_id, Patient.died_on.is_not(None)),
     )
 
@@ -262,13 +286,23 @@ def _reminder_stopped() -> ColumnElement[bool]:
     )
 
 
+def _daily_stopped(at: datetime) -> ColumnElement[bool]:
+    """Of deliveries: a daily reminder that is too late, or whose report has come."""
+    answered = exists().where(
+        Person.id == Delivery.person_id,
+        ReportRecord.patient_id == Person.patient_id,
+        ReportRecord.reported_at >= Delivery.unless_report_since,
+    )
+    return and_(Delivery.useless_after.is_not(None), or_(Delivery.useless_after <= at, answered))
+
+
 def tidy(session: Session, at: datetime) -> None:
     """Mark the deliveries that are not to be sent any more, so that the list of waiting ones stays short."""
     stopped = (
         select(Delivery.id)
         .outerjoin(OwedStep, OwedStep.id == Delivery.step_id)
         .where(
-            or_(OwedStep.cancelled_at.is_not(None), _reminder_stopped()),
+            or_(OwedStep.cancelled_at.is_not(None), _reminder_stopped(), _daily_stopped(at)),
             Delivery.delivered_at.is_(None),
             Delivery.given_up_at.is_(None),
             Delivery.cancelled_at.is_(None),
@@ -429,6 +463,7 @@ def _owe(
     step_id: UUID | None = None,
     reminder_id: UUID | None = None,
     urgency: Urgency = Urgency.ROUTINE,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
     """A delivery, unless one of that key is there: two workers may come to the same end at once."""
     values = {
@@ -444,6 +479,7 @@ def _owe(
         "urgency": urgency,
         "due_at": at,
         "next_try_at": at,
+        **(more or {}),
     }
     insert: Any
     if session.get_bind().dialect.name == "postgresql":

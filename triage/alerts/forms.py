@@ -11,21 +11,10 @@ from flask_wtf import FlaskForm
 from wtforms import Field, ValidationError
 from wtforms.validators import Length
 
-from triage.fields import DateParts, Select, Text, mail_address, mobile_number
+from triage.fields import DateParts, Select, Text, mail_address, mobile_number, time_of_day
 from triage.models import Person
 
 LONGEST_DUTY = timedelta(days=31)
-
-
-def _time(text: str) -> time | None:
-    """ "8", "8:30" or "08.30" as a time of day; None when it is none."""
-    hour, _, minute = text.strip().replace(".", ":").partition(":")
-    if not (hour.isascii() and hour.isdigit() and (minute or "0").isascii() and (minute or "0").isdigit()):
-        return None
-    try:
-        return time(int(hour), int(minute or "0"))
-    except ValueError:
-        return None
 
 
 class SwapForm(FlaskForm):
@@ -59,13 +48,13 @@ class DutyForm(SwapForm):
         super().__init__(**kwargs)
 
     def validate_begins_at(self, field: Field) -> None:
-        if _time(field.data or "") is None:
+        if time_of_day(field.data or "") is None:
             raise ValidationError("Enter when it begins as a time of day, for example 08:00")
 
     def validate_ends_at(self, field: Field) -> None:
-        if _time(field.data or "") is None:
+        if time_of_day(field.data or "") is None:
             raise ValidationError("Enter when it ends as a time of day, for example 08:00")
-        if not (self.begins_on.data and self.ends_on.data and _time(self.begins_at.data or "")):
+        if not (self.begins_on.data and self.ends_on.data and time_of_day(self.begins_at.data or "")):
             return  # said there
         if self.ends() <= self.begins():
             raise ValidationError("The end must come after the beginning")
@@ -83,7 +72,7 @@ class DutyForm(SwapForm):
         return self._moment(self.ends_on.data, self.ends_at.data)
 
     def _moment(self, day: date, text: str | None) -> datetime:
-        return datetime.combine(day, _time(text or "") or time(), self.zone)
+        return datetime.combine(day, time_of_day(text or "") or time(), self.zone)
 
 
 class ContactForm(FlaskForm):

@@ -19,7 +19,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from triage import logs
-from triage.alerts import escalation
+from triage.alerts import daily, escalation
 from triage.database import writing
 from triage.models import CareTeam, Delivery, OwedReminder, Patient
 
@@ -81,3 +81,4 @@ def stop(session: Session, patient_id: UUID, at: datetime) -> None:
         .values(cancelled_at=at)
         .execution_options(synchronize_session=False)
     )
+    daily.stop(session, patient_id, at)

@@ -296,22 +296,30 @@ def judge(
 ) -> Assessment | None:
     """What the silence rules say at that moment; None while no report is expected. `not_before`: silence before it
     does not count."""
-    if patient.has_died or _in_hospital(patient, at):
+    if not expected(ruleset, patient, at):
         return None
     today = history.local_date(patient.care_team, at)
     course = history.current_course(patient, today)
-    if course is None:
-        return None
     day = history.days_since_therapy(course, today)
-    therapy = ruleset.catalogue.therapies.get(course.therapy or "")
-    if not _expected(therapy, day):
-        return None
+    therapy = ruleset.catalogue.therapies.get((course.therapy if course else None) or "")
     since = silent_since(ruleset, patient, last, at)
     silent = at - (max(since, not_before) if not_before else since)
     report = history.read(last, ruleset.catalogue) if last else Report(patient=str(patient.id))
     asked = replace(report, therapy=therapy.code if therapy else None, days_since_therapy=day)
     assessment = assess_silence(ruleset, asked, max(silent - ruleset.response.silence_grace, timedelta()))
     return _with_true_hours(assessment, silent, ruleset)
+
+
+def expected(ruleset: Ruleset, patient: Patient, at: datetime) -> bool:
+    """Whether a report of the patient is expected on the day of that moment."""
+    if patient.has_died or _in_hospital(patient, at):
+        return False
+    today = history.local_date(patient.care_team, at)
+    course = history.current_course(patient, today)
+    if course is None:
+        return False
+    therapy = ruleset.catalogue.therapies.get(course.therapy or "")
+    return _expected(therapy, history.days_since_therapy(course, today))
 
 
 def silent_since(ruleset: Ruleset, patient: Patient, last: ReportRecord | None, at: datetime) -> datetime:

@@ -2,7 +2,8 @@
 
 A sweep, every few seconds:
 1. Open alerts without steps get them; steps whose time has come become deliveries (triage/alerts/escalation.py), and so
-   do reminders of missing reports (triage/alerts/reminders.py).
+   do reminders of missing reports (triage/alerts/reminders.py), and those at the time that somebody chose
+   (triage/alerts/daily.py).
 2. Deliveries that are due are put together, one message for each person or room and channel: "3 alerts are waiting".
    After an outage that is one message a person, and the most urgent goes first.
 3. Those of one message are leased: an UPDATE that must change exactly one row each. Another worker passes them by.
@@ -32,7 +33,7 @@ from sqlalchemy.orm import Session
 
 from triage import clock, logs
 from triage.accounts import audit
-from triage.alerts import escalation, messages, reminders, retention, silence, work
+from triage.alerts import daily, escalation, messages, reminders, retention, silence, work
 from triage.alerts.channels import setup
 from triage.alerts.channels.message import Channel, Message, Undelivered
 from triage.database import db, writing
@@ -113,6 +114,7 @@ def sweep(session: Session, ruleset: Ruleset, channels: Mapping[str, Channel], n
     escalation.adopt(session, ruleset, now())
     escalation.carry_out(session, channels, now())
     reminders.carry_out(session, channels, now())
+    daily.carry_out(session, ruleset, channels, now())
     sent = _deliver(session, channels, now)
     escalation.tidy(session, now())
     return sent
