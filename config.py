@@ -296,6 +296,19 @@ SETTINGS: tuple[Setting, ...] = (
         _always(12 * 60),
     ),
     Setting(
+        "INVITATION_DAYS",
+        "For how long the printed invitation of a patient, caregiver or member of the staff is good.",
+        _whole(1, 30),
+        _always(7),
+    ),
+    Setting(
+        "PROXIES",
+        "How many proxies stand before the server, each adding the address it is asked from to X-Forwarded-For: "
+        "failures to sign in are counted by address. 1 where people reach the server by https, else 0.",
+        _whole(0, 5),
+        lambda settings: 1 if settings["HTTPS"] else 0,
+    ),
+    Setting(
         "CHANNEL_MAIL",
         "Tells people by mail: an Apprise URL with {to}, for example "
         "mailtos://user:password@smtp.example.org:587?from=triage@example.org&to={to}. No mail by default.",

@@ -434,6 +434,29 @@ def demo(if_empty: bool) -> None:
     demonstration.main(if_empty)
 
 
+@cli.command("invite-administrator", short_help="Invite the first administrator of a care team.")
+@click.option("--team", required=True, help="The name of the care team, which is made if it is new.")
+@click.option("--name", required=True, help="The name of the administrator.")
+@click.option("--sign-in-name", required=True, help="The name to sign in with.")
+def invite_administrator(team: str, name: str, sign_in_name: str) -> None:
+    """Invite the first administrator of a care team, or let one in again who cannot sign in. Prints a code that is good
+    once; with it they choose a passphrase. A new team takes its numbers and time zone from the settings.
+
+    \b
+    Exit code 1: somebody else has that sign-in name; nothing was changed.
+    Example:  triage invite-administrator --team "Ward 7" --name "Emil Sample" --sign-in-name emil
+    """
+    from triage import create_app
+    from triage.accounts import first
+
+    app = create_app()
+    with app.app_context():
+        try:
+            click.echo(first.invite(team, name, sign_in_name))
+        except first.NotAnAdministrator:
+            raise click.ClickException("somebody else has that sign-in name. Nothing was changed.") from None
+
+
 @cli.command(short_help="Serve the pages, with a worker beside them.")
 def serve() -> None:
     """Serve the pages (TRIAGE_HOST, TRIAGE_PORT; 127.0.0.1:8000) and keep a worker (`triage worker`) beside them.

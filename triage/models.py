@@ -5,7 +5,7 @@ Reports and assessments are never updated, alerts never deleted (a test of the h
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
@@ -186,6 +186,16 @@ class ActivationKind(StrEnum):
     ROLL_BACK = "roll_back"
 
 
+class ConsentWay(StrEnum):
+    """How a patient said that somebody may report for them."""
+
+    IN_WRITING = "in_writing"
+    SPOKEN = "spoken"
+    BY_TELEPHONE = "by_telephone"
+    BY_REPRESENTATIVE = "by_representative"
+    """Somebody who may decide for the patient said it."""
+
+
 class CareTeam(Model):
     """A group of staff and their patients; nobody sees another team's patients."""
 
@@ -259,6 +269,7 @@ class Person(Model, UserMixin):
     sign_in_name: Mapped[str] = mapped_column(String(100), unique=True)
     """Lower case."""
     password_hash: Mapped[str] = mapped_column(String(255))
+    """Empty until the person has set a passphrase with an invitation."""
     role: Mapped[Role] = mapped_column(String(20))
     active: Mapped[bool] = mapped_column(default=True)
     session_key: Mapped[str] = mapped_column(String(64), unique=True)
@@ -275,6 +286,26 @@ class Person(Model, UserMixin):
     patient: Mapped[Patient | None] = relationship(back_populates="people")
     care_team: Mapped[CareTeam | None] = relationship()
     daily_reminder: Mapped[DailyReminder | None] = relationship(back_populates="person")
+    invitations: Mapped[list[Invitation]] = relationship(
+        back_populates="person", order_by="Invitation.made_at", foreign_keys="Invitation.person_id"
+    )
+    consents: Mapped[list[Consent]] = relationship(
+        back_populates="caregiver", order_by="Consent.noted_at", foreign_keys="Consent.caregiver_id"
+    )
+
+    @property
+    def has_passphrase(self) -> bool:
+        return self.password_hash != ""
+
+    @property
+    def waiting_invitation(self) -> Invitation | None:
+        """The invitation that was neither used nor taken back; it may have expired."""
+        return next((one for one in self.invitations if one.used_at is None and one.taken_back_at is None), None)
+
+    @property
+    def consent(self) -> Consent | None:
+        """The patient's consent that stands."""
+        return next((one for one in self.consents if one.withdrawn_at is None), None)
 
     def get_id(self) -> str:
         return self.session_key
@@ -304,6 +335,78 @@ class DailyReminder(Model):
     """The last day of which it was decided whether a message is owed."""
 
     person: Mapped[Person] = relationship(back_populates="daily_reminder")
+
+
+class Invitation(Model):
+    """With its code one person sets a passphrase, once. Only the hash of the code is kept."""
+
+    __tablename__ = "invitation"
+    __table_args__ = (
+        Index(
+            "uq_invitation_waiting",
+            "person_id",
+            unique=True,
+            sqlite_where=text("used_at IS NULL AND taken_back_at IS NULL"),
+            postgresql_where=text("used_at IS NULL AND taken_back_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[Id]
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    code_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    made_at: Mapped[UtcTime]
+    made_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+    """None: somebody at the command line."""
+    expires_at: Mapped[UtcTime]
+    used_at: Mapped[UtcTime | None]
+    taken_back_at: Mapped[UtcTime | None]
+    """By a person, or by the next invitation, which takes its place."""
+
+    person: Mapped[Person] = relationship(back_populates="invitations", foreign_keys=person_id)
+
+    def is_good(self, at: datetime) -> bool:
+        """Whether a passphrase can be set with it."""
+        return self.used_at is None and self.taken_back_at is None and at < self.expires_at
+
+
+class Consent(Model):
+    """The patient agreed that this caregiver sees and sends reports. Withdrawn, it stays, and the account is closed."""
+
+    __tablename__ = "consent"
+    __table_args__ = (
+        Index(
+            "uq_consent_standing",
+            "caregiver_id",
+            unique=True,
+            sqlite_where=text("withdrawn_at IS NULL"),
+            postgresql_where=text("withdrawn_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[Id]
+    patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), index=True)
+    caregiver_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    way: Mapped[ConsentWay] = mapped_column(String(20))
+    given_on: Mapped[date]
+    noted_at: Mapped[UtcTime]
+    noted_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    withdrawn_at: Mapped[UtcTime | None]
+    withdrawn_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+
+    caregiver: Mapped[Person] = relationship(back_populates="consents", foreign_keys=caregiver_id)
+    noted_by: Mapped[Person] = relationship(foreign_keys=noted_by_id)
+
+
+class SignInTry(Model):
+    """Failures to sign in, of one name, one device or one address. A success clears it."""
+
+    __tablename__ = "sign_in_try"
+
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    """A keyed hash: what is typed as a name may be anything, and an address is personal."""
+    failures: Mapped[int]
+    last_at: Mapped[UtcTime] = mapped_column(index=True)
+    held_until: Mapped[UtcTime | None]
 
 
 class Course(Model):

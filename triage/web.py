@@ -25,10 +25,13 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.datastructures import ImmutableMultiDict
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
 from triage import clock, logs, paths
 from triage.accounts import access, looks, sessions
+from triage.accounts import joining_views as joining
+from triage.accounts import staff_views as staff
 from triage.accounts import trail_views as trail
 from triage.accounts import views as accounts
 from triage.alerts import pulse
@@ -51,6 +54,8 @@ from triage.ruleset_editor import views as ruleset_editor
 ROOMS = (
     accounts,
     trail,
+    joining,
+    staff,
     reports,
     own_record_views,
     reminding,
@@ -344,7 +349,7 @@ _NAVIGATION: Mapping[Role, tuple[tuple[str, str], ...]] = {
         ("Versions", "ruleset_editor.history"),
         ("Numbers", "numbers.page"),
     ),
-    Role.ADMINISTRATOR: (("People", "accounts.people"), ("On call", "alerts.rota")),
+    Role.ADMINISTRATOR: (("People", "accounts.people"), ("Staff", "staff.everybody"), ("On call", "alerts.rota")),
     Role.AUDITOR: (("Audit trail", "trail.search"),),
 }
 
@@ -450,6 +455,10 @@ def _headers(app: Flask) -> None:
             policy = headers[_POLICY].replace("style-src 'self'", f"style-src 'self' 'nonce-{g.style_nonce}'")
             response.headers[_POLICY] = policy
         return response
+
+    if proxies := app.config["PROXIES"]:
+        # Only the address: whatever else a proxy says is not believed.
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, 0, 0, 0, 0)  # type: ignore[method-assign]
 
     def static_headers(static: Any, path: str, url: str) -> None:
         for name, value in headers.items():

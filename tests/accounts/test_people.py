@@ -8,14 +8,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
+from tests.make import PASSWORD
 from triage.accounts import passwords
-from triage.models import Alert, AlertStatus, AuditEntry, Course, Patient, Person
+from triage.models import Alert, AlertStatus, AuditEntry, Course, Invitation, Patient, Person
 from triage.rules.urgency import Urgency
 
 # Pages: what differs between the databases is asked in tests of the services, and of every route in test_junk.py.
 pytestmark = pytest.mark.database("sqlite")
 
-PASSPHRASE = re.compile(r"\b[a-z]{4}(?:-[a-z]{4}){4}\b")
+CODE = re.compile(r"\b[a-z]{4}(?:-[a-z]{4}){4}\b")
+NEW = "four words of no sentence"
 
 
 @pytest.fixture
@@ -65,10 +67,11 @@ def audited(session):
 
 def test_an_enrolled_patient_signs_in_with_the_sheet_and_reports(visitor, today, pages):
     sheet = enrol(visitor, today)
-    assert sheet.heading == "Access for Zoe Sample"
-    (passphrase,) = PASSPHRASE.findall(sheet.text)
-    home = pages(None).get("accounts.sign_in").press("Sign in", sign_in_name="zoe", passphrase=passphrase)
-    assert home.path == "/report"
+    assert sheet.heading == "Invitation for Zoe Sample"
+    (code,) = CODE.findall(sheet.text)
+    page = pages(None).get("joining.code").press("Continue", code=code)
+    assert page.press("Save and sign in", passphrase=NEW, again=NEW).path == "/report"
+    assert pages(None).get("accounts.sign_in").press("Sign in", sign_in_name="zoe", passphrase=NEW).path == "/report"
 
 
 def test_enrolment_keeps_what_was_filled_in(visitor, today, emil, session):
@@ -148,47 +151,59 @@ def test_a_patient_may_have_no_account(visitor, today, session):
     assert page.heading == "Zoe Sample"
 
 
-def test_the_passphrase_is_shown_once_and_stored_nowhere(visitor, today, session):
+def test_the_code_is_shown_once_and_stored_nowhere(visitor, today, session):
     sheet = enrol(visitor, today)
-    (passphrase,) = PASSPHRASE.findall(sheet.text)
+    (code,) = CODE.findall(sheet.text)
     (patient,) = now(session).scalars(select(Patient))
-    account = now(session).scalar(select(Person).where(Person.sign_in_name == "zoe"))
-    assert passphrase not in account.password_hash
-    assert account.password_hash.startswith("$argon2id$")
-    assert passphrase not in visitor.get("accounts.patient", patient_id=patient.id).html
+    assert code not in visitor.get("accounts.patient", patient_id=patient.id).html
+    rows = session.scalars(select(Invitation)).all() + session.scalars(select(Person)).all()
+    stored = [str(value) for row in rows for value in vars(row).values()]
+    assert len(stored) > 20
+    assert not any(code in value or code.replace("-", "") in value for value in stored)
 
 
 def test_no_two_passphrases_are_alike_and_none_can_be_guessed():
     made = {passwords.passphrase() for _ in range(200)}
     assert len(made) == 200
-    assert all(PASSPHRASE.fullmatch(passphrase) for passphrase in made)
+    assert all(CODE.fullmatch(passphrase) for passphrase in made)
     assert not set("ilos01") & set("".join(made)), "letters that look or sound alike"
 
 
-def test_a_caregiver_gets_access_to_one_patient(visitor, anna, pages, session):
+def test_a_caregiver_gets_access_to_one_patient(visitor, anna, emil, today, pages, session):
     page = visitor.get("accounts.patient", patient_id=anna.id).click("Give access")
-    sheet = page.press("Give access", role="caregiver", name="Cora", sign_in_name="cora", phone="+44 1632 960 402")
-    (passphrase,) = PASSPHRASE.findall(sheet.text)
-    home = pages(None).get("accounts.sign_in").press("Sign in", sign_in_name="cora", passphrase=passphrase)
-    assert home.path == "/report"
+    fields = {"role": "caregiver", "name": "Cora", "sign_in_name": "cora", "phone": "+44 1632 960 402"}
+    page = page.press("Make an invitation", **fields)
+    assert page.errors == [
+        "Choose how the patient agreed",
+        "Enter the date as day, month and year, for example 17 11 2026",
+    ], "no caregiver without the patient's consent"
+    assert now(session).scalar(select(Person).where(Person.sign_in_name == "cora")) is None
+    sheet = page.press("Make an invitation", way="in_writing", **parts("given_on", today))
+    (code,) = CODE.findall(sheet.text)
+    page = pages(None).get("joining.code").press("Continue", code=code)
+    assert page.press("Save and sign in", passphrase=NEW, again=NEW).path == "/report"
     cora = now(session).scalar(select(Person).where(Person.sign_in_name == "cora"))
     assert (cora.role, cora.patient_id, cora.phone) == ("caregiver", anna.id, "+44 1632 960 402")
+    assert (cora.consent.way, cora.consent.given_on, cora.consent.noted_by_id) == ("in_writing", today, emil.id)
 
 
 def test_a_role_that_is_not_offered_cannot_be_given(visitor, anna, session):
     page = visitor.get("accounts.give_access", patient_id=anna.id)
-    page = page.press("Give access", role="nurse", name="Mallory", sign_in_name="mallory")
+    page = page.press("Make an invitation", role="nurse", name="Mallory", sign_in_name="mallory")
     assert page.errors == ["Choose whose account it is"]
     assert now(session).scalar(select(Person).where(Person.sign_in_name == "mallory")) is None
 
 
-def test_a_new_passphrase_ends_the_old_one(visitor, make, anna, pages):
+def test_a_new_invitation_ends_passphrase_and_sign_ins(visitor, make, anna, pages):
+    """What somebody who has lost the phone needs at once."""
     account = make.account(anna)
     on_the_phone = pages(account)
-    page = visitor.get("accounts.patient", patient_id=anna.id)
-    sheet = page.press("Make a new passphrase for Anna")
-    assert len(PASSPHRASE.findall(sheet.text)) == 1
+    sheet = visitor.get("accounts.patient", patient_id=anna.id).press("Make a new invitation for Anna")
+    assert len(CODE.findall(sheet.text)) == 1
     assert on_the_phone.get("reports.home").location.startswith("/sign-in")
+    page = pages(None).get("accounts.sign_in")
+    page = page.press("Sign in", sign_in_name=account.sign_in_name, passphrase=PASSWORD)
+    assert page.shows("is not right")
 
 
 def test_an_account_of_another_patient_cannot_be_renewed_through_this_one(visitor, make, anna, session):

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from tests.make import PASSWORD
-from triage.accounts import services
+from triage.accounts import invitations, services
 from triage.models import AuditEntry, Role
 from triage.web import create_app
 
@@ -99,21 +99,6 @@ def test_deactivating_signs_out_at_once(alice, pages, session):
     assert visitor.get("care_team.queue").location.startswith("/sign-in")
 
 
-def test_after_ten_failures_nobody_can_go_on_guessing_for_a_quarter_of_an_hour(alice, pages, clock):
-    for _ in range(services.MOST_FAILURES):
-        assert sign_in(pages(None), alice.sign_in_name, "guess").shows(REFUSED)
-    assert sign_in(pages(None), alice.sign_in_name).shows("too many times")
-    assert sign_in(pages(None), "nobody", "guess").shows(REFUSED), "others are not held up"
-    clock(timedelta(minutes=15))
-    assert sign_in(pages(None), alice.sign_in_name).path == "/queue"
-
-
-def test_an_unknown_name_is_held_up_like_a_known_one(pages, clock):
-    for _ in range(services.MOST_FAILURES):
-        sign_in(pages(None), "nobody", "guess")
-    assert sign_in(pages(None), "nobody", "guess").shows("too many times")
-
-
 def test_the_demo_password_works_on_this_machine_only(database_url, make, pages, session):
     from triage.accounts import passwords
 
@@ -197,11 +182,11 @@ def test_the_audit_trail_holds_no_typed_name(pages, session):
     assert not any("secret" in subject for subject in subjects)
 
 
-def test_an_old_session_cookie_is_worth_nothing_after_a_new_passphrase(make, anna, pages, session, app):
+def test_an_old_session_cookie_is_worth_nothing_after_a_new_invitation(make, anna, pages, session, app):
     account = make.account(anna)
     visitor = pages(account)
     with app.app_context():
-        services.renew_access(session, account, by=make.administrator(), at=make.now())
+        invitations.invite(session, account, by=make.administrator(), at=make.now())
     assert visitor.get("reports.home").location.startswith("/sign-in")
 
 

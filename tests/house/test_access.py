@@ -62,6 +62,21 @@ TABLE = {
     "trail.find": Row({AUDITOR}, whole_site=True),
     "trail.export": Row({AUDITOR}, whole_site=True),
     "trail.who_looked": Row({PATIENT}),
+    "accounts.take_invitation_back": Row({ADMINISTRATOR}, of="patient"),
+    "accounts.consent": Row({ADMINISTRATOR}, of="patient"),
+    "accounts.withdraw_consent": Row({ADMINISTRATOR}, of="patient"),
+    "joining.code": PUBLIC,
+    "joining.passphrase": PUBLIC,
+    "joining.trouble": PUBLIC,
+    "staff.everybody": Row({ADMINISTRATOR}),
+    "staff.invite": Row({ADMINISTRATOR}),
+    "staff.invite_again": Row({ADMINISTRATOR}, of="staff"),
+    "staff.take_back": Row({ADMINISTRATOR}, of="staff"),
+    "staff.rename": Row({ADMINISTRATOR}, of="staff"),
+    "staff.leave": Row({ADMINISTRATOR}, of="staff"),
+    "staff.change_patient": Row({ADMINISTRATOR}, of="patient"),
+    "staff.move_patient": Row({ADMINISTRATOR}, of="patient"),
+    "staff.what_changes": Row({ADMINISTRATOR}),
     "reports.home": Row(REPORTERS),
     "reports.too_unwell": Row(REPORTERS),
     "reports.danger": Row(REPORTERS),
@@ -150,7 +165,15 @@ TABLE = {
 }
 
 
-ENDS_THE_VISIT = {"alerts.remove_duty", "accounts.sign_out", "accounts.renew_access", "monitoring.end"}
+ENDS_THE_VISIT = {
+    "alerts.remove_duty",
+    "accounts.sign_out",
+    "accounts.renew_access",
+    "accounts.withdraw_consent",
+    "monitoring.end",
+    "staff.invite_again",
+    "staff.leave",
+}
 """Tried last: what comes after would meet a ward without accounts or courses."""
 
 
@@ -158,7 +181,7 @@ class Ward:
     """A care team with one patient, who has sent a report that opened an alert, and somebody of each role."""
 
     def __init__(self, make: Any, name: str) -> None:
-        team = make.team(f"Ward of {name}", phone=f"+44 1632 960 {len(name):03}")
+        team = make.team(f"Ward {len(name)}", phone=f"+44 1632 960 {len(name):03}")
         patient = make.patient(name, team=team)
         self.name = name
         self.people = {

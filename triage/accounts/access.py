@@ -267,3 +267,9 @@ def staff_for(person: Person, staff_id: UUID) -> Person:
     if person.role != Role.ADMINISTRATOR:
         query = query.where(Person.id == person.id)
     return db.session.scalar(query) or abort(404)
+
+
+def colleague_for(person: Person, staff_id: UUID) -> Person:
+    """That member of an administrator's own team, also one who has left; 404 else."""
+    query = select(Person).where(Person.id == staff_id, Person.care_team_id == person.care_team_id)
+    return db.session.scalar(query) or abort(404)

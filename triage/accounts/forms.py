@@ -7,15 +7,15 @@ from typing import Any
 
 from flask_wtf import FlaskForm
 from wtforms import Field, ValidationError
-from wtforms.validators import DataRequired, Length
+from wtforms.validators import DataRequired, Length, Optional
 
-from triage.accounts.services import Account, Enrolment, Refused
+from triage.accounts.services import Account, Agreed, Enrolment, Refused
 from triage.fields import DateParts, Hidden, Password, Radios, Text, mail_address, mobile_number
-from triage.models import Role
+from triage.models import ConsentWay, Role
 from triage.rules.catalogue import Catalogue
 
 NOT_KNOWN = "unknown"
-_TAKEN = "Somebody has this sign-in name already. Choose another one"
+TAKEN = "Somebody has this sign-in name already. Choose another one"
 
 
 class SignInForm(FlaskForm):
@@ -33,13 +33,16 @@ class SignInForm(FlaskForm):
         self.sign_in_name.errors = [
             {
                 Refused.UNKNOWN: "The sign-in name or the passphrase is not right. Check both and try again.",
-                Refused.TOO_MANY: "This name was tried too many times. Wait 15 minutes. Call if you need help now.",
+                Refused.TOO_MANY: (
+                    "Somebody tried to sign in too often, with this name or from where you are. Wait up to 15 minutes, "
+                    "then try again. Call if you need help now."
+                ),
                 Refused.DEMO_PASSWORD: "Demo accounts work only on the machine that runs the demonstration.",
             }[why]
         ]
 
 
-def _name_for_signing_in(form: Any, field: Field) -> None:
+def name_for_signing_in(form: Any, field: Field) -> None:
     name = (field.data or "").strip()
     if name and not all(letter.isalnum() or letter in ".-_@" for letter in name):
         raise ValidationError("A sign-in name has letters, digits, and . - _ @ only")
@@ -52,7 +55,7 @@ LONGEST_AGO = timedelta(days=731)
 """Nobody is watched at home for longer after a dose."""
 
 
-class _Dates(FlaskForm):
+class Dates(FlaskForm):
     """A form that compares days with today in the care team's time zone."""
 
     def __init__(self, today: date, **kwargs: Any) -> None:
@@ -69,7 +72,7 @@ class _Dates(FlaskForm):
             raise ValidationError(f"{what} is more than 2 years ago. Check the year")
 
 
-class EnrolForm(_Dates):
+class EnrolForm(Dates):
     """A new patient with a course and, if wanted, an account."""
 
     name = Text("Name", [DataRequired("Enter the patient’s name"), Length(max=200, message="Shorten the name")])
@@ -104,7 +107,7 @@ class EnrolForm(_Dates):
     )
     sign_in_name = Text(
         "Sign-in name of the patient",
-        [_name_for_signing_in, Length(max=100, message="Shorten the sign-in name")],
+        [name_for_signing_in, Length(max=100, message="Shorten the sign-in name")],
         plain=True,
         description="Leave empty if the patient gets no account now",
     )
@@ -127,7 +130,7 @@ class EnrolForm(_Dates):
         self.not_later_than_today(field, "This date")
 
     def name_taken(self) -> None:
-        self.sign_in_name.errors = [_TAKEN]
+        self.sign_in_name.errors = [TAKEN]
 
     def enrolment(self) -> Enrolment:
         """What was filled in."""
@@ -169,8 +172,31 @@ class PlaceForm(FlaskForm):
     )
 
 
-class AccessForm(FlaskForm):
-    """An account for the patient or for a caregiver."""
+WAYS = {
+    ConsentWay.IN_WRITING.value: "in writing",
+    ConsentWay.SPOKEN.value: "said to one of us",
+    ConsentWay.BY_TELEPHONE.value: "by telephone",
+    ConsentWay.BY_REPRESENTATIVE.value: "by somebody who may decide for the patient",
+}
+_WAYS = [(way, words[0].upper() + words[1:]) for way, words in WAYS.items()]
+
+
+class ConsentForm(Dates):
+    """The patient agrees that a caregiver sees and sends reports."""
+
+    way = Radios("How did the patient agree?", choices=_WAYS, message="Choose how the patient agreed")
+    given_on = DateParts("When did the patient agree?")
+
+    def validate_given_on(self, field: Field) -> None:
+        self.not_later_than_today(field, "The day of the consent")
+
+    def agreed(self) -> Agreed:
+        """What was filled in; only after validation."""
+        return Agreed(ConsentWay(self.way.data), self.given_on.data)
+
+
+class AccessForm(Dates):
+    """An account for the patient or for a caregiver, to whom the patient agreed."""
 
     role = Radios(
         "Whose account is it?",
@@ -189,14 +215,35 @@ class AccessForm(FlaskForm):
         "Sign-in name",
         [
             DataRequired("Enter a sign-in name"),
-            _name_for_signing_in,
+            name_for_signing_in,
             Length(max=100, message="Shorten the sign-in name"),
         ],
         plain=True,
     )
+    way = Radios(
+        "Somebody who cares for the patient: how did the patient agree?",
+        [Optional()],
+        choices=_WAYS,
+        message="Choose how the patient agreed",
+    )
+    given_on = DateParts("When did the patient agree?", required=False)
+
+    def validate_given_on(self, field: Field) -> None:
+        self.not_later_than_today(field, "The day of the consent")
+
+    def validate(self, *args: Any, **kwargs: Any) -> bool:
+        """A caregiver's account needs the patient's consent."""
+        fine = super().validate(*args, **kwargs)
+        if self.role.data != Role.CAREGIVER.value:
+            return fine
+        if not self.way.data:
+            self.way.errors = [self.way.message]
+        if self.given_on.data is None and not self.given_on.errors:
+            self.given_on.errors = [self.given_on.message]
+        return fine and not self.way.errors and not self.given_on.errors
 
     def name_taken(self) -> None:
-        self.sign_in_name.errors = [_TAKEN]
+        self.sign_in_name.errors = [TAKEN]
 
     def account(self) -> Account:
         """What was filled in."""
@@ -207,3 +254,9 @@ class AccessForm(FlaskForm):
             phone=(self.phone.data or "").strip(),
             mail=(self.mail.data or "").strip(),
         )
+
+    def agreed(self) -> Agreed | None:
+        """The patient's consent to a caregiver; only after validation."""
+        if self.role.data != Role.CAREGIVER.value:
+            return None
+        return Agreed(ConsentWay(self.way.data), self.given_on.data)

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import secrets
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from enum import Enum
 from typing import Final
 
 from flask import current_app
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from triage.accounts import audit, passwords, sessions
+from triage.accounts import audit, invitations, passwords, sessions, throttle
 from triage.database import writing
-from triage.models import AuditEntry, CareTeam, ChannelState, Course, DoseEvent, DoseKind, Patient, Person, Role
+from triage.models import (
+    CareTeam,
+    ChannelState,
+    ConsentWay,
+    Course,
+    DoseEvent,
+    DoseKind,
+    Patient,
+    Person,
+    Role,
+)
 
 DEMO_PASSWORD: Final = "synthetic-demo-only"  # noqa: S105 (published on purpose, refused outside a demonstration)
-MOST_FAILURES = 10
-FAILURES_COUNT_FOR = timedelta(minutes=15)
 
 
 class Refused(Enum):
@@ -77,34 +83,37 @@ class Account:
 
 
 @dataclass(frozen=True)
-class Access:
-    """A new account with its passphrase, which is shown once and stored nowhere."""
+class Agreed:
+    """The patient's consent to a caregiver: how it was given, and on which day."""
 
-    person: Person
-    passphrase: str
+    way: ConsentWay
+    on: date
 
 
-def sign_in(session: Session, name: str, password: str, at: datetime) -> Person:
-    """The person with that sign-in name and password. Raises SignInRefused.
+def sign_in(session: Session, name: str, password: str, at: datetime, *, address: str = "", device: str = "") -> Person:
+    """The person with that sign-in name and password. Raises SignInRefused. `address` is where the try comes from,
+    `device` the cookie by which a browser is known.
 
-    A known and an unknown name take the same time and get the same answer. Failures are counted by name, so that a
-    password cannot be guessed by trying; they are forgotten after a quarter of an hour.
+    A known and an unknown name take the same time, get the same answer and are held up alike (throttle.py).
     """
     name = name.strip().lower()
-    sought = mark(name)
-    if _failures(session, sought, at) >= MOST_FAILURES:
-        raise SignInRefused(Refused.TOO_MANY)
     if password == DEMO_PASSWORD and not current_app.config["LOCAL"]:
         with writing(session):
-            audit.record(session, "sign_in_failed", by=None, subject=sought, at=at)
+            audit.record(session, "sign_in_failed", by=None, subject=mark(name), at=at)
         raise SignInRefused(Refused.DEMO_PASSWORD)
+    counts = throttle.of_sign_in(name, address, device)
+    try:
+        throttle.begin(session, counts, at)
+    except throttle.Held:
+        raise SignInRefused(Refused.TOO_MANY) from None
     found = session.scalar(select(Person).where(Person.sign_in_name == name, sessions.not_closed()))
     right = passwords.matches(found.password_hash if found else None, password)
     if found is None or not right or not found.active:
         with writing(session):
-            audit.record(session, "sign_in_failed", by=None, subject=sought, at=at)
+            audit.record(session, "sign_in_failed", by=None, subject=mark(name), at=at)
         raise SignInRefused(Refused.UNKNOWN)
     with writing(session):
+        throttle.succeeded(session, counts)
         audit.record(session, "signed_in", by=found, at=at)
     return found
 
@@ -117,10 +126,10 @@ def sign_out(session: Session, person: Person, at: datetime) -> None:
 
 def enrol(
     session: Session, team: CareTeam, enrolment: Enrolment, by: Person, at: datetime
-) -> tuple[Patient, Access | None]:
-    """A new patient with a course and, if a sign-in name is given, an account. Raises NameTaken."""
+) -> tuple[Patient, invitations.Issued | None]:
+    """A new patient with a course and, if a sign-in name is given, an account with an invitation. Raises NameTaken."""
     account = Account(enrolment.name, enrolment.sign_in_name, Role.PATIENT, enrolment.mobile, enrolment.mail)
-    access = _new_access(account) if enrolment.sign_in_name else None
+    issued = None
     try:
         with writing(session):
             patient = Patient(
@@ -144,33 +153,25 @@ def enrol(
             session.add(patient)
             session.flush()
             audit.record(session, "patient_enrolled", by=by, patient=patient, subject=str(course.id), at=at)
-            if access:
-                _add_account(session, access, patient, by, at)
+            if account.sign_in_name:
+                issued = _add_account(session, account, patient, None, by, at)
     except IntegrityError as error:
         raise NameTaken from error
-    return patient, access
+    return patient, issued
 
 
-def give_access(session: Session, patient: Patient, account: Account, by: Person, at: datetime) -> Access:
-    """An account for the patient or for somebody who cares for them. Raises NameTaken."""
-    access = _new_access(account)
+def give_access(
+    session: Session, patient: Patient, account: Account, agreed: Agreed | None, by: Person, at: datetime
+) -> invitations.Issued:
+    """An account, with an invitation, for the patient or, where the patient agreed, for somebody who cares for them.
+    Raises NameTaken, invitations.NoConsent."""
+    if account.role == Role.CAREGIVER and agreed is None:
+        raise invitations.NoConsent
     try:
         with writing(session):
-            _add_account(session, access, patient, by, at)
+            return _add_account(session, account, patient, agreed, by, at)
     except IntegrityError as error:
         raise NameTaken from error
-    return access
-
-
-def renew_access(session: Session, person: Person, by: Person, at: datetime) -> Access:
-    """A new passphrase for an account; the old one stops working and every device is signed out."""
-    access = Access(person, passwords.passphrase())
-    password_hash = passwords.hash_password(access.passphrase)
-    with writing(session):
-        person.password_hash = password_hash
-        person.session_key = _session_key()
-        audit.record(session, "access_renewed", by=by, patient=person.patient, subject=str(person.id), at=at)
-    return access
 
 
 def set_reach(session: Session, account: Person, mail: str, phone: str, by: Person, at: datetime) -> None:
@@ -193,44 +194,38 @@ def failing_channels(session: Session) -> list[str]:
     return list(session.scalars(failing))
 
 
-def _new_access(account: Account) -> Access:
-    passphrase = passwords.passphrase()
-    person = Person(
+def new_person(account: Account) -> Person:
+    """The row of a new account, which nobody can sign in with before an invitation was used."""
+    return Person(
         name=account.name,
         sign_in_name=account.sign_in_name.strip().lower(),
-        password_hash=passwords.hash_password(passphrase),
+        password_hash="",
         role=account.role,
         session_key=_session_key(),
         phone=account.phone,
         mail=account.mail,
     )
-    return Access(person, passphrase)
 
 
-def _add_account(session: Session, access: Access, patient: Patient, by: Person, at: datetime) -> None:
-    person = access.person
+def mark(name: str) -> str:
+    """Stands for a sign-in name in the audit trail: what is typed there may be anything, a passphrase too."""
+    return throttle.keyed("name", name)
+
+
+def _add_account(
+    session: Session, account: Account, patient: Patient, agreed: Agreed | None, by: Person, at: datetime
+) -> invitations.Issued:
+    person = new_person(account)
     if session.scalar(select(Person.id).where(Person.sign_in_name == person.sign_in_name)):
         raise NameTaken
     person.patient_id = patient.id
     session.add(person)
     session.flush()
     audit.record(session, "access_given", by=by, patient=patient, subject=str(person.id), at=at)
+    if agreed:
+        invitations.add_consent(session, person, agreed.way, agreed.on, by, at)
+    return invitations.add(session, person, by, at)
 
 
 def _session_key() -> str:
     return secrets.token_urlsafe(32)
-
-
-def _failures(session: Session, sought: str, at: datetime) -> int:
-    query = select(func.count()).where(
-        AuditEntry.subject == sought,
-        AuditEntry.action == "sign_in_failed",
-        AuditEntry.at > at - FAILURES_COUNT_FOR,
-    )
-    return session.scalar(query) or 0
-
-
-def mark(name: str) -> str:
-    """Stands for a sign-in name in the audit trail: what is typed there may be anything, a passphrase too."""
-    key = str(current_app.secret_key).encode()
-    return "name:" + hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:32]

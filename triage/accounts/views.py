@@ -7,16 +7,27 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    after_this_request,
+    current_app,
+    flash,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import selectinload
 
 from triage import clock
-from triage.accounts import looks, resume, services, sessions
+from triage.accounts import invitations, looks, qr, resume, services, sessions, throttle
 from triage.accounts.access import patient_for, patients_of, person, public, roles, signed_in, team_of
-from triage.accounts.forms import AccessForm, EnrolForm, PlaceForm, ReachForm, SignInForm
+from triage.accounts.forms import WAYS, AccessForm, ConsentForm, EnrolForm, PlaceForm, ReachForm, SignInForm
 from triage.database import db
 from triage.models import Course, Patient, Person, Role
 from triage.rules.ruleset import CHANNELS
@@ -61,12 +72,18 @@ def sign_in() -> ResponseReturnValue:
     if form.validate_on_submit():
         try:
             somebody = services.sign_in(
-                db.session, form.sign_in_name.data or "", form.passphrase.data or "", clock.now()
+                db.session,
+                form.sign_in_name.data or "",
+                form.passphrase.data or "",
+                clock.now(),
+                address=request.remote_addr or "",
+                device=device(),
             )
         except services.SignInRefused as refused:
             form.refuse(refused.why)
-            return _sign_in_page(form, 403)
+            return _sign_in_page(form, 429 if refused.why is services.Refused.TOO_MANY else 403)
         sessions.start(somebody, clock.now())
+        know_device(somebody)
         kept = resume.from_signed(form.kept.data or "")
         return _send_again(kept, somebody, signed_in_again=True) if kept else redirect(_after(form.next.data))
     return _sign_in_page(form, 422 if form.errors else 200)
@@ -80,12 +97,42 @@ def sign_out() -> ResponseReturnValue:
     return redirect(url_for("accounts.sign_in"))
 
 
+def device() -> str:
+    """The cookie by which the throttle knows a browser that somebody has signed in with; empty for a new one."""
+    return request.cookies.get(_device_cookie(), "")
+
+
+def know_device(somebody: Person) -> None:
+    """From this answer on, failures of others elsewhere do not hold this person up on this device."""
+    value = throttle.remember(device(), somebody.sign_in_name)
+    secure = not current_app.config["LOCAL"]
+
+    @after_this_request
+    def keep(response: Response) -> Response:
+        response.set_cookie(
+            _device_cookie(),
+            value,
+            max_age=throttle.DEVICE_DAYS * 24 * 3600,
+            secure=secure,
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+
+def _device_cookie() -> str:
+    return throttle.DEVICE_COOKIE if current_app.config["LOCAL"] else f"__Host-{throttle.DEVICE_COOKIE}"
+
+
 def sign_in_first() -> ResponseReturnValue | None:
     """The answer to a request that needs a sign-in, or whose page is older than the sign-in: nothing typed is lost.
 
     None where there is nothing to do but refuse: another site sent the form of somebody who is signed in.
     """
     kept = resume.posted()
+    if request.blueprint == "joining":  # a code, and a passphrase, are carried along nowhere
+        flash("The page was open for too long, and nothing was saved. Please begin again.")
+        return redirect(url_for("joining.code"))
     on_sign_in_page = request.endpoint == "accounts.sign_in"
     if (somebody := signed_in()) and not on_sign_in_page:
         return _send_again(kept, somebody, signed_in_again=False) if kept else None
@@ -140,18 +187,18 @@ def people() -> ResponseReturnValue:
 @bp.route("/people/enrol", methods=["GET", "POST"])
 @roles(Role.ADMINISTRATOR)
 def enrol() -> ResponseReturnValue:
-    form = EnrolForm(today=_today())
+    form = EnrolForm(today=today())
     form.offer(versions.active().catalogue)
     if form.validate_on_submit():
         try:
-            patient, access = services.enrol(
+            patient, issued = services.enrol(
                 db.session, team_of(person()), form.enrolment(), by=person(), at=clock.now()
             )
         except services.NameTaken:
             form.name_taken()
         else:
-            if access:
-                return _sheet(patient, access)
+            if issued:
+                return sheet(issued, url_for("accounts.patient", patient_id=patient.id), patient.name)
             return redirect(url_for("accounts.patient", patient_id=patient.id))
     return render_template("accounts/enrol.html", form=form), 422 if form.errors else 200
 
@@ -164,6 +211,8 @@ def patient(patient_id: UUID) -> ResponseReturnValue:
         "accounts/patient.html",
         patient=patient,
         course=patient.open_course,
+        ways=WAYS,
+        now=clock.now(),
         **_words(),
     )
 
@@ -172,14 +221,16 @@ def patient(patient_id: UUID) -> ResponseReturnValue:
 @roles(Role.ADMINISTRATOR)
 def give_access(patient_id: UUID) -> ResponseReturnValue:
     patient = patient_for(person(), patient_id)
-    form = AccessForm()
+    form = AccessForm(today=today())
     if form.validate_on_submit():
         try:
-            access = services.give_access(db.session, patient, form.account(), by=person(), at=clock.now())
+            issued = services.give_access(
+                db.session, patient, form.account(), form.agreed(), by=person(), at=clock.now()
+            )
         except services.NameTaken:
             form.name_taken()
         else:
-            return _sheet(patient, access)
+            return sheet(issued, url_for("accounts.patient", patient_id=patient.id), patient.name)
     return render_template("accounts/give_access.html", form=form, patient=patient), 422 if form.errors else 200
 
 
@@ -187,15 +238,60 @@ def give_access(patient_id: UUID) -> ResponseReturnValue:
 @roles(Role.ADMINISTRATOR)
 def renew_access(patient_id: UUID, person_id: UUID) -> ResponseReturnValue:
     patient = patient_for(person(), patient_id)
-    account = next((account for account in patient.people if account.id == person_id), None) or abort(404)
-    return _sheet(patient, services.renew_access(db.session, account, by=person(), at=clock.now()))
+    account = _account(patient, person_id)
+    try:
+        issued = invitations.invite(db.session, account, by=person(), at=clock.now())
+    except invitations.NoConsent:
+        flash("No invitation was made: write down first that the patient agrees.")
+        return redirect(url_for("accounts.consent", patient_id=patient.id, person_id=account.id))
+    return sheet(issued, url_for("accounts.patient", patient_id=patient.id), patient.name)
+
+
+@bp.post("/people/<uuid:patient_id>/access/<uuid:person_id>/take-back")
+@roles(Role.ADMINISTRATOR)
+def take_invitation_back(patient_id: UUID, person_id: UUID) -> ResponseReturnValue:
+    patient = patient_for(person(), patient_id)
+    invitations.take_back(db.session, _account(patient, person_id), by=person(), at=clock.now())
+    return redirect(url_for("accounts.patient", patient_id=patient.id))
+
+
+@bp.route("/people/<uuid:patient_id>/access/<uuid:person_id>/consent", methods=["GET", "POST"])
+@roles(Role.ADMINISTRATOR)
+def consent(patient_id: UUID, person_id: UUID) -> ResponseReturnValue:
+    patient = patient_for(person(), patient_id)
+    caregiver = _caregiver(patient, person_id)
+    form = ConsentForm(today=today())
+    if form.validate_on_submit():
+        agreed = form.agreed()
+        issued = invitations.give_consent(db.session, caregiver, agreed.way, agreed.on, by=person(), at=clock.now())
+        return sheet(issued, url_for("accounts.patient", patient_id=patient.id), patient.name)
+    page = render_template("accounts/consent.html", form=form, patient=patient, caregiver=caregiver)
+    return page, 422 if form.errors else 200
+
+
+@bp.post("/people/<uuid:patient_id>/access/<uuid:person_id>/withdraw")
+@roles(Role.ADMINISTRATOR)
+def withdraw_consent(patient_id: UUID, person_id: UUID) -> ResponseReturnValue:
+    patient = patient_for(person(), patient_id)
+    invitations.withdraw_consent(db.session, _caregiver(patient, person_id), by=person(), at=clock.now())
+    flash("The caregiver is signed out everywhere and cannot sign in any more.", "success")
+    return redirect(url_for("accounts.patient", patient_id=patient.id))
+
+
+def _account(patient: Patient, person_id: UUID) -> Person:
+    return next((account for account in patient.people if account.id == person_id), None) or abort(404)
+
+
+def _caregiver(patient: Patient, person_id: UUID) -> Person:
+    account = _account(patient, person_id)
+    return account if account.role == Role.CAREGIVER else abort(404)
 
 
 @bp.route("/people/<uuid:patient_id>/access/<uuid:person_id>/reach", methods=["GET", "POST"])
 @roles(Role.ADMINISTRATOR)
 def reach(patient_id: UUID, person_id: UUID) -> ResponseReturnValue:
     patient = patient_for(person(), patient_id)
-    account = next((account for account in patient.people if account.id == person_id), None) or abort(404)
+    account = _account(patient, person_id)
     form = ReachForm(mail=account.mail, phone=account.phone)
     if form.validate_on_submit():
         mail, phone = (form.mail.data or "").strip(), (form.phone.data or "").strip()
@@ -218,12 +314,17 @@ def change_place(patient_id: UUID) -> ResponseReturnValue:
     return render_template("accounts/place.html", form=form, patient=patient), 422 if form.errors else 200
 
 
-def _sheet(patient: Patient, access: services.Access) -> str:
-    """The passphrase, shown this once, on a page to print."""
-    return render_template("accounts/access.html", patient=patient, access=access)
+def sheet(issued: invitations.Issued, back: str, back_to: str) -> str:
+    """An invitation, shown this once, on a page to print."""
+    page = current_app.config["PUBLIC_URL"].rstrip("/") or request.host_url.rstrip("/")
+    link = f"{page}{url_for('joining.code')}#{issued.code}"
+    return render_template(
+        "accounts/sheet.html", issued=issued, link=link, qr=qr.drawing(link), back=back, back_to=back_to
+    )
 
 
-def _today() -> date:
+def today() -> date:
+    """The day in the time zone of the care team of whoever asks."""
     return clock.now().astimezone(ZoneInfo(team_of(person()).time_zone)).date()
 
 
