@@ -296,6 +296,13 @@ SETTINGS: tuple[Setting, ...] = (
         _always(12 * 60),
     ),
     Setting(
+        "SECOND_FACTOR",
+        "yes: staff need codes of an authenticator app also in a demonstration. Where other machines reach the server "
+        "they always do.",
+        _yes_no,
+        _always(False),
+    ),
+    Setting(
         "INVITATION_DAYS",
         "For how long the printed invitation of a patient, caregiver or member of the staff is good.",
         _whole(1, 30),

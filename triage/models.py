@@ -409,6 +409,33 @@ class SignInTry(Model):
     held_until: Mapped[UtcTime | None]
 
 
+class Authenticator(Model):
+    """The app that shows somebody's codes. Whoever gets a new invitation begins with a new one."""
+
+    __tablename__ = "authenticator"
+
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), primary_key=True)
+    secret: Mapped[str] = mapped_column(String(255))
+    """Encrypted with a key that is made from the server's secret key."""
+    made_at: Mapped[UtcTime]
+    confirmed_at: Mapped[UtcTime | None]
+    """When a first code of it was right; before, it lets nobody in."""
+    last_step: Mapped[int] = mapped_column(default=0)
+    """The half minute of the last code that was taken: no code is taken twice."""
+
+
+class RecoveryCode(Model):
+    """Lets somebody in once without their authenticator app."""
+
+    __tablename__ = "recovery_code"
+    __table_args__ = (UniqueConstraint("person_id", "code_hash"),)
+
+    id: Mapped[Id]
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    code_hash: Mapped[str] = mapped_column(String(80))
+    used_at: Mapped[UtcTime | None]
+
+
 class Course(Model):
     """One therapy given to one patient. Day 0 is its first dose event."""
 

@@ -31,6 +31,7 @@ from whitenoise import WhiteNoise
 from triage import clock, logs, paths
 from triage.accounts import access, looks, sessions
 from triage.accounts import joining_views as joining
+from triage.accounts import second_factor_views as second_factor
 from triage.accounts import staff_views as staff
 from triage.accounts import trail_views as trail
 from triage.accounts import views as accounts
@@ -55,6 +56,7 @@ ROOMS = (
     accounts,
     trail,
     joining,
+    second_factor,
     staff,
     reports,
     own_record_views,
@@ -178,6 +180,8 @@ def _configure(app: Flask) -> None:
         engine["connect_args"] = {"connect_timeout": LONGEST_CONNECT}
     for name, value in {
         "SQLALCHEMY_ENGINES": {"default": engine},
+        # A demonstration shows the ward without a telephone at hand; nothing else may.
+        "SECOND_FACTOR": app.config["SECOND_FACTOR"] or secure,
         "SESSION_COOKIE_NAME": "__Host-triage" if secure else "triage",
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",

@@ -163,7 +163,7 @@ def test_the_code_is_shown_once_and_stored_nowhere(visitor, today, session):
 
 
 def test_no_two_passphrases_are_alike_and_none_can_be_guessed():
-    made = {passwords.passphrase() for _ in range(200)}
+    made = {passwords.code() for _ in range(200)}
     assert len(made) == 200
     assert all(CODE.fullmatch(passphrase) for passphrase in made)
     assert not set("ilos01") & set("".join(made)), "letters that look or sound alike"

@@ -15,7 +15,7 @@ from flask import current_app
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload
 
-from triage.accounts import audit, passwords, sessions, throttle
+from triage.accounts import audit, passwords, second_factor, sessions, throttle
 from triage.database import writing
 from triage.models import Consent, ConsentWay, Invitation, Person, Role
 
@@ -51,7 +51,7 @@ def invite(session: Session, person: Person, by: Person | None, at: datetime) ->
 def add(session: Session, person: Person, by: Person | None, at: datetime) -> Issued:
     """Add an invitation for somebody who was just added, or is to begin anew. Adds, never commits."""
     close(session, person, at)
-    code = passwords.passphrase()
+    code = passwords.code()
     expires_at = at + timedelta(days=current_app.config["INVITATION_DAYS"])
     session.add(
         Invitation(
@@ -67,7 +67,8 @@ def add(session: Session, person: Person, by: Person | None, at: datetime) -> Is
 
 
 def close(session: Session, person: Person, at: datetime) -> None:
-    """End passphrase, sign-ins and invitation of a person. Adds, never commits."""
+    """End passphrase, second factor, sign-ins and invitation of a person. Adds, never commits."""
+    second_factor.forget(session, person)
     person.password_hash = ""
     person.session_key = secrets.token_urlsafe(32)
     _end_waiting(session, person, at)

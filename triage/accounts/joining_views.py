@@ -6,14 +6,14 @@ static/invitation.js puts into the form and takes out of the address.
 
 from __future__ import annotations
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from triage import clock
-from triage.accounts import invitations, sessions, throttle
+from triage.accounts import invitations, throttle
 from triage.accounts.access import public
 from triage.accounts.joining_forms import CodeForm, PassphraseForm
-from triage.accounts.views import know_device
+from triage.accounts.second_factor_views import let_in
 from triage.database import db
 
 bp = Blueprint("joining", __name__)
@@ -54,9 +54,7 @@ def passphrase() -> ResponseReturnValue:
         again = CodeForm(formdata=None)
         again.held()
         return _code_page(again)
-    sessions.start(somebody, now)
-    know_device(somebody)
-    return redirect(url_for("accounts.home"))
+    return let_in(somebody)
 
 
 @bp.get("/cannot-sign-in")

@@ -13,7 +13,7 @@ _hasher = PasswordHasher()
 _at_once = BoundedSemaphore(2)
 """A hash takes 64 MiB on purpose; many sign-ins at once wait instead of filling the memory."""
 
-# No letter or digit that looks or sounds like another; 22 of them, five groups of four: 89 bits.
+# No letter or digit that looks or sounds like another; 22 of them, five groups of four: 89 bits, three: 53.
 _LETTERS = "abcdefghjkmnpqrtuvwxyz"
 _GROUPS = 5
 
@@ -34,9 +34,9 @@ def matches(password_hash: str | None, password: str) -> bool:
     return password_hash is not None
 
 
-def passphrase() -> str:
-    """A new passphrase such as "qtrf-mpzw-hbka-cvne-jxud": easily read from a sheet and typed on a phone."""
-    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(_GROUPS))
+def code(groups: int = _GROUPS) -> str:
+    """A new code such as "qtrf-mpzw-hbka-cvne-jxud": easily read from a sheet and typed on a phone."""
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(4)) for _ in range(groups))
 
 
 @cache

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from triage.accounts import audit, invitations, passwords, sessions, throttle
+from triage.accounts import audit, invitations, passwords, second_factor, sessions, throttle
 from triage.database import writing
 from triage.models import (
     CareTeam,
@@ -94,7 +94,8 @@ def sign_in(session: Session, name: str, password: str, at: datetime, *, address
     """The person with that sign-in name and password. Raises SignInRefused. `address` is where the try comes from,
     `device` the cookie by which a browser is known.
 
-    A known and an unknown name take the same time, get the same answer and are held up alike (throttle.py).
+    A known and an unknown name take the same time, get the same answer and are held up alike (throttle.py). Somebody
+    who needs a second factor is not signed in with this alone: `second_factor.is_needed` says so.
     """
     name = name.strip().lower()
     if password == DEMO_PASSWORD and not current_app.config["LOCAL"]:
@@ -114,7 +115,8 @@ def sign_in(session: Session, name: str, password: str, at: datetime, *, address
         raise SignInRefused(Refused.UNKNOWN)
     with writing(session):
         throttle.succeeded(session, counts)
-        audit.record(session, "signed_in", by=found, at=at)
+        needed = second_factor.is_needed(found)
+        audit.record(session, "passphrase_right" if needed else "signed_in", by=found, at=at)
     return found
 
 

@@ -18,6 +18,8 @@ from triage.database import db
 from triage.models import Patient, Person, Role
 
 _UNTIL = "until"
+_HALF = "half"
+HALF_FOR = timedelta(minutes=10)
 _TOKEN = "csrf_token"  # noqa: S105 (Flask-WTF's name for it, not a token)
 
 
@@ -30,14 +32,32 @@ def length(person: Person) -> timedelta:
 
 def start(person: Person, at: datetime) -> None:
     """Sign the person in on this device. Nothing of an earlier session is kept."""
-    session.clear()
-    g.pop("csrf_token", None)  # made for the session that is gone; a page of this very answer needs a new one
+    _begin(person)
     session.permanent = True
     session[_UNTIL] = (at + length(person)).timestamp()
+    login_user(person)
+
+
+def start_half(person: Person, at: datetime) -> None:
+    """The passphrase was right, and the second factor is still to come: nobody is signed in yet."""
+    _begin(person)
+    session[_HALF] = [person.session_key, (at + HALF_FOR).timestamp()]
+
+
+def half() -> Person | None:
+    """Whose passphrase was right on this device some minutes ago at most; None for anybody else."""
+    key, until = session.get(_HALF) or ("", 0)
+    if until <= clock.now().timestamp():
+        return None
+    return _person(str(key))
+
+
+def _begin(person: Person) -> None:
+    session.clear()
+    g.pop("csrf_token", None)  # made for the session that is gone; a page of this very answer needs a new one
     # Flask-WTF signs this into the token of every form: a page then says for whom it was printed, also after the end
     # of the sign-in, when the next nurse sits at the same computer.
     session[_TOKEN] = f"{person.id}/{secrets.token_hex(20)}"
-    login_user(person)
 
 
 def printed_for(token: str) -> UUID | None:
@@ -68,6 +88,10 @@ def load(session_key: str) -> Person | None:
     until: Any = session.get(_UNTIL)
     if not isinstance(until, int | float) or until <= clock.now().timestamp():
         return None
+    return _person(session_key)
+
+
+def _person(session_key: str) -> Person | None:
     query = (
         select(Person)
         .where(Person.session_key == session_key, Person.active, not_closed())

@@ -18,6 +18,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from flask import current_app
 from itsdangerous import BadData, URLSafeSerializer
@@ -77,7 +78,7 @@ def of_code(address: str) -> tuple[Count, ...]:
     return (Count(keyed("codes", address), FREE_CODES, cleared=True),)
 
 
-def of_second_factor(person_id: object) -> tuple[Count, ...]:
+def of_second_factor(person_id: UUID) -> tuple[Count, ...]:
     """What a try with a code of an authenticator app is counted by: whoever tries it knows the passphrase."""
     return (Count(keyed("second", str(person_id)), FREE_BY_NAME, cleared=True),)
 

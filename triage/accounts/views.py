@@ -11,7 +11,6 @@ from flask import (
     Blueprint,
     Response,
     abort,
-    after_this_request,
     current_app,
     flash,
     redirect,
@@ -25,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import selectinload
 
 from triage import clock
-from triage.accounts import invitations, looks, qr, resume, services, sessions, throttle
+from triage.accounts import arriving, invitations, looks, qr, resume, second_factor_views, services, sessions
 from triage.accounts.access import patient_for, patients_of, person, public, roles, signed_in, team_of
 from triage.accounts.forms import WAYS, AccessForm, ConsentForm, EnrolForm, PlaceForm, ReachForm, SignInForm
 from triage.database import db
@@ -35,6 +34,13 @@ from triage.ruleset_editor import versions
 
 bp = Blueprint("accounts", __name__)
 
+_BEGIN_AGAIN = {
+    "joining.code": "joining.code",
+    "joining.passphrase": "joining.code",
+    "second_factor.code": "accounts.sign_in",
+    "second_factor.set_up": "accounts.sign_in",
+}
+"""Pages before sign-in whose codes and passphrases are carried along nowhere."""
 _HOME = {
     Role.PATIENT: "reports.home",
     Role.CAREGIVER: "reports.home",
@@ -68,7 +74,7 @@ def health() -> ResponseReturnValue:
 def sign_in() -> ResponseReturnValue:
     form = SignInForm(next=request.args.get("next", ""))
     if request.method == "GET" and signed_in():
-        return redirect(_after(form.next.data))
+        return redirect(arriving.after(form.next.data))
     if form.validate_on_submit():
         try:
             somebody = services.sign_in(
@@ -77,15 +83,12 @@ def sign_in() -> ResponseReturnValue:
                 form.passphrase.data or "",
                 clock.now(),
                 address=request.remote_addr or "",
-                device=device(),
+                device=arriving.device(),
             )
         except services.SignInRefused as refused:
             form.refuse(refused.why)
             return _sign_in_page(form, 429 if refused.why is services.Refused.TOO_MANY else 403)
-        sessions.start(somebody, clock.now())
-        know_device(somebody)
-        kept = resume.from_signed(form.kept.data or "")
-        return _send_again(kept, somebody, signed_in_again=True) if kept else redirect(_after(form.next.data))
+        return second_factor_views.let_in(somebody, form.next.data or "", form.kept.data or "")
     return _sign_in_page(form, 422 if form.errors else 200)
 
 
@@ -97,45 +100,18 @@ def sign_out() -> ResponseReturnValue:
     return redirect(url_for("accounts.sign_in"))
 
 
-def device() -> str:
-    """The cookie by which the throttle knows a browser that somebody has signed in with; empty for a new one."""
-    return request.cookies.get(_device_cookie(), "")
-
-
-def know_device(somebody: Person) -> None:
-    """From this answer on, failures of others elsewhere do not hold this person up on this device."""
-    value = throttle.remember(device(), somebody.sign_in_name)
-    secure = not current_app.config["LOCAL"]
-
-    @after_this_request
-    def keep(response: Response) -> Response:
-        response.set_cookie(
-            _device_cookie(),
-            value,
-            max_age=throttle.DEVICE_DAYS * 24 * 3600,
-            secure=secure,
-            httponly=True,
-            samesite="Lax",
-        )
-        return response
-
-
-def _device_cookie() -> str:
-    return throttle.DEVICE_COOKIE if current_app.config["LOCAL"] else f"__Host-{throttle.DEVICE_COOKIE}"
-
-
 def sign_in_first() -> ResponseReturnValue | None:
     """The answer to a request that needs a sign-in, or whose page is older than the sign-in: nothing typed is lost.
 
     None where there is nothing to do but refuse: another site sent the form of somebody who is signed in.
     """
     kept = resume.posted()
-    if request.blueprint == "joining":  # a code, and a passphrase, are carried along nowhere
+    if begin_again := _BEGIN_AGAIN.get(request.endpoint or ""):
         flash("The page was open for too long, and nothing was saved. Please begin again.")
-        return redirect(url_for("joining.code"))
+        return redirect(url_for(begin_again))
     on_sign_in_page = request.endpoint == "accounts.sign_in"
     if (somebody := signed_in()) and not on_sign_in_page:
-        return _send_again(kept, somebody, signed_in_again=False) if kept else None
+        return arriving.send_again(kept, somebody, signed_in_again=False) if kept else None
     if request.method == "GET":
         return redirect(url_for("accounts.sign_in", next=request.full_path.rstrip("?")))
     form = SignInForm(formdata=None)
@@ -152,17 +128,6 @@ def sign_in_first() -> ResponseReturnValue | None:
 def _sign_in_page(form: SignInForm, status: int, timed_out: bool = False) -> ResponseReturnValue:
     kept = resume.from_signed(form.kept.data or "") is not None
     return render_template("accounts/sign_in.html", form=form, timed_out=timed_out, kept=kept), status
-
-
-def _send_again(kept: resume.Kept, somebody: Person, signed_in_again: bool) -> ResponseReturnValue:
-    if not kept.is_of(somebody):
-        flash("What was typed on that page was not sent: the page was not printed for you. Begin anew if it is yours.")
-        return redirect(url_for("accounts.home"))
-    return render_template("accounts/send_again.html", kept=kept, signed_in_again=signed_in_again)
-
-
-def _after(next_url: str | None) -> str:
-    return resume.safe_next(next_url or "") or url_for("accounts.home")
 
 
 @bp.get("/people")
