@@ -316,6 +316,13 @@ SETTINGS: tuple[Setting, ...] = (
         lambda settings: 1 if settings["HTTPS"] else 0,
     ),
     Setting(
+        "STAFF_IDLE_MINUTES",
+        "After so many minutes in which they did nothing, nurses, clinicians and administrators enter their passphrase "
+        "again; what they had typed is kept.",
+        _whole(1, 60),
+        _always(15),
+    ),
+    Setting(
         "CHANNEL_MAIL",
         "Tells people by mail: an Apprise URL with {to}, for example "
         "mailtos://user:password@smtp.example.org:587?from=triage@example.org&to={to}. No mail by default.",

@@ -41,6 +41,10 @@ HEARTBEAT_CHANNEL = "heartbeat"
 _Number = BigInteger().with_variant(Integer, "sqlite")  # there an INTEGER key is the row's own number
 
 
+NO_HASH = ""
+"""Stands where the hash of a passphrase will stand: nobody can sign in with it."""
+
+
 class Role(StrEnum):
     """What a person may do here."""
 
@@ -295,7 +299,7 @@ class Person(Model, UserMixin):
 
     @property
     def has_passphrase(self) -> bool:
-        return self.password_hash != ""
+        return self.password_hash != NO_HASH
 
     @property
     def waiting_invitation(self) -> Invitation | None:
@@ -407,6 +411,24 @@ class SignInTry(Model):
     failures: Mapped[int]
     last_at: Mapped[UtcTime] = mapped_column(index=True)
     held_until: Mapped[UtcTime | None]
+
+
+class SignIn(Model):
+    """Somebody is signed in on a device. Its id is in the cookie there; ended here, the cookie is worth nothing."""
+
+    __tablename__ = "sign_in"
+
+    id: Mapped[Id]
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    device: Mapped[str] = mapped_column(String(60))
+    """What the browser says of itself, in two words: "Firefox on Android"."""
+    begun_at: Mapped[UtcTime]
+    seen_at: Mapped[UtcTime]
+    """When somebody did something there, to the minute."""
+    ends_at: Mapped[UtcTime]
+    ended_at: Mapped[UtcTime | None]
+
+    person: Mapped[Person] = relationship()
 
 
 class Authenticator(Model):

@@ -30,6 +30,7 @@ from whitenoise import WhiteNoise
 
 from triage import clock, logs, paths
 from triage.accounts import access, looks, sessions
+from triage.accounts import account_views as account
 from triage.accounts import joining_views as joining
 from triage.accounts import second_factor_views as second_factor
 from triage.accounts import staff_views as staff
@@ -55,6 +56,7 @@ from triage.ruleset_editor import views as ruleset_editor
 ROOMS = (
     accounts,
     trail,
+    account,
     joining,
     second_factor,
     staff,
@@ -285,6 +287,8 @@ def _sign_in(app: Flask) -> None:
         if refusal is access.Refusal.WRONG_ROLE:
             looks.refused(access.person())
             return _error_page(403)
+        if not access.is_by_itself():
+            sessions.note_use(clock.now())
         return None
 
     @app.after_request

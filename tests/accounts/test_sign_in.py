@@ -129,7 +129,8 @@ def test_the_demo_password_works_on_this_machine_only(database_url, make, pages,
     ],
     ids=["nurse", "patient", "caregiver"],
 )
-def test_a_sign_in_lasts_a_shift_for_staff_and_long_for_patients(make_person, stays, make, pages, clock):
+def test_a_sign_in_lasts_a_shift_for_staff_and_long_for_patients(make_person, stays, app, make, pages, clock):
+    app.config["STAFF_IDLE_MINUTES"] = 24 * 60  # how a device locks is tested in test_sessions.py
     person, visitor = make_person(make), pages(None)
     home = sign_in(visitor, person.sign_in_name).path
     clock(stays - timedelta(minutes=1))

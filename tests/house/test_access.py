@@ -18,6 +18,7 @@ pytestmark = pytest.mark.database("sqlite")
 PATIENT, CAREGIVER, NURSE, CLINICIAN, ADMINISTRATOR, AUDITOR = Role
 REPORTERS = {PATIENT, CAREGIVER}
 EVERYBODY = set(Role)
+STAFF = EVERYBODY - REPORTERS
 ROLES = [None, *Role]  # None is nobody: not signed in
 
 
@@ -68,10 +69,16 @@ TABLE = {
     "joining.code": PUBLIC,
     "joining.passphrase": PUBLIC,
     "joining.trouble": PUBLIC,
+    # Everybody's own sign-ins only (tests/accounts/test_sessions.py).
+    "account.home": Row(EVERYBODY),
+    "account.end": Row(EVERYBODY),
+    "account.end_others": Row(EVERYBODY),
+    "account.passphrase": Row(EVERYBODY),
+    "account.unlock": PUBLIC,
     "second_factor.code": PUBLIC,
     "second_factor.set_up": PUBLIC,
-    "second_factor.go_on": Row({NURSE, CLINICIAN, ADMINISTRATOR}),
-    "second_factor.renew": Row({NURSE, CLINICIAN, ADMINISTRATOR}),
+    "second_factor.go_on": Row(STAFF),
+    "second_factor.renew": Row(STAFF),
     "staff.everybody": Row({ADMINISTRATOR}),
     "staff.invite": Row({ADMINISTRATOR}),
     "staff.invite_again": Row({ADMINISTRATOR}, of="staff"),

@@ -84,6 +84,7 @@ def test_a_real_server_starts_with_those_four(data):
         ("TIME_ZONE", "../../etc/passwd", "Europe/London"),
         ("PATIENT_SESSION_DAYS", "-1", "whole number from 1 to 366"),
         ("STAFF_SESSION_MINUTES", "1.5", "whole number from 5 to 10080"),
+        ("STAFF_IDLE_MINUTES", "0", "whole number from 1 to 60"),
         ("SECOND_FACTOR", "perhaps", "yes or no"),
         ("INVITATION_DAYS", "31", "whole number from 1 to 30"),
         ("PROXIES", "some", "whole number from 0 to 5"),

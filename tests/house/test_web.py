@@ -231,6 +231,13 @@ def test_nobody_can_register(app):
         "accounts.home",
         "accounts.health",
         "accounts.sign_in",
+        "account.unlock",
+        # Only with the code of an invitation, or after a right passphrase.
+        "joining.code",
+        "joining.passphrase",
+        "joining.trouble",
+        "second_factor.code",
+        "second_factor.set_up",
         "alerts.heartbeat",
         "alerts.take_heartbeat",
         "emergency.page",

@@ -47,6 +47,7 @@ PEOPLE_OF_A_TEAM = (Role.NURSE, Role.ADMINISTRATOR)
 
 _ROLES = "triage_roles"
 _WITHOUT_RECORDS = "triage_without_records"
+_BY_ITSELF = "triage_by_itself"
 _STATIC = "static"
 """Flask's own endpoint for style sheets and scripts."""
 
@@ -66,6 +67,18 @@ def roles(*allowed: Role) -> Callable[[View], View]:
         return view
 
     return mark
+
+
+def by_itself(view: View) -> View:
+    """A page asks for this without anybody doing anything: it keeps no device from locking."""
+    setattr(view, _BY_ITSELF, True)
+    return view
+
+
+def is_by_itself() -> bool:
+    """Whether the present request is one that nobody did."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return bool(getattr(view, _BY_ITSELF, False))
 
 
 def public(view: View) -> View:

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from triage.accounts import audit, passwords, second_factor, sessions, throttle
 from triage.database import writing
-from triage.models import Consent, ConsentWay, Invitation, Person, Role
+from triage.models import NO_HASH, Consent, ConsentWay, Invitation, Person, Role
 
 
 class NotGood(Exception):
@@ -69,8 +69,9 @@ def add(session: Session, person: Person, by: Person | None, at: datetime) -> Is
 def close(session: Session, person: Person, at: datetime) -> None:
     """End passphrase, second factor, sign-ins and invitation of a person. Adds, never commits."""
     second_factor.forget(session, person)
-    person.password_hash = ""
+    person.password_hash = NO_HASH
     person.session_key = secrets.token_urlsafe(32)
+    sessions.end_all(session, person, at)
     _end_waiting(session, person, at)
     session.flush()
 

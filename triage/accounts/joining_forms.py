@@ -47,10 +47,9 @@ class CodeForm(FlaskForm):
         self._status = 429
 
 
-class PassphraseForm(FlaskForm):
+class NewPassphraseForm(FlaskForm):
     """A new passphrase, typed twice."""
 
-    code = Hidden()
     passphrase = Password(
         "Choose a passphrase",
         [DataRequired("Choose a passphrase")],
@@ -82,3 +81,9 @@ class PassphraseForm(FlaskForm):
     def validate_again(self, field: Field) -> None:
         if self.passphrase.data != field.data:
             raise ValidationError("The two passphrases are not the same. Type both again")
+
+
+class PassphraseForm(NewPassphraseForm):
+    """The first passphrase, with the code of the invitation."""
+
+    code = Hidden()

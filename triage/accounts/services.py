@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import Enum
 from typing import Final
+from uuid import UUID
 
 from flask import current_app
 from sqlalchemy import select
@@ -16,6 +19,7 @@ from sqlalchemy.orm import Session
 from triage.accounts import audit, invitations, passwords, second_factor, sessions, throttle
 from triage.database import writing
 from triage.models import (
+    NO_HASH,
     CareTeam,
     ChannelState,
     ConsentWay,
@@ -25,6 +29,7 @@ from triage.models import (
     Patient,
     Person,
     Role,
+    SignIn,
 )
 
 DEMO_PASSWORD: Final = "synthetic-demo-only"  # noqa: S105 (published on purpose, refused outside a demonstration)
@@ -102,12 +107,58 @@ def sign_in(session: Session, name: str, password: str, at: datetime, *, address
         with writing(session):
             audit.record(session, "sign_in_failed", by=None, subject=mark(name), at=at)
         raise SignInRefused(Refused.DEMO_PASSWORD)
+    found = session.scalar(select(Person).where(Person.sign_in_name == name, sessions.not_closed()))
+    action = "passphrase_right" if found and second_factor.is_needed(found) else "signed_in"
+    with _right(session, name, found, password, at, address, device) as person:
+        audit.record(session, action, by=person, at=at)
+    return person
+
+
+def unlock(
+    session: Session, person: Person, password: str, at: datetime, *, address: str = "", device: str = ""
+) -> None:
+    """Somebody of the staff is back at a device that had locked. Raises SignInRefused."""
+    with _right(session, person.sign_in_name, person, password, at, address, device):
+        sessions.unlock(session, at)
+        audit.record(session, "unlocked", by=person, at=at)
+
+
+def change_passphrase(
+    session: Session, person: Person, password: str, new: str, at: datetime, *, address: str = "", device: str = ""
+) -> None:
+    """Another passphrase, for whoever knows the present one; signed out everywhere, here too. Raises SignInRefused."""
+    password_hash = passwords.hash_password(new)  # takes long: outside the transaction
+    with _right(session, person.sign_in_name, person, password, at, address, device):
+        person.password_hash = password_hash
+        person.session_key = _session_key()
+        sessions.end_all(session, person, at)
+        audit.record(session, "passphrase_changed", by=person, at=at)
+
+
+def end_sign_in(session: Session, person: Person, sign_in: SignIn, at: datetime) -> None:
+    """Sign the person out on one of their devices."""
+    with writing(session):
+        sign_in.ended_at = at
+        audit.record(session, "sign_in_ended", by=person, subject=str(sign_in.id), at=at)
+
+
+def end_other_sign_ins(session: Session, person: Person, but: UUID, at: datetime) -> None:
+    """Sign the person out everywhere else."""
+    with writing(session):
+        sessions.end_all(session, person, at, but=but)
+        audit.record(session, "sign_ins_ended", by=person, at=at)
+
+
+@contextmanager
+def _right(
+    session: Session, name: str, found: Person | None, password: str, at: datetime, address: str, device: str
+) -> Iterator[Person]:
+    """One write transaction for whoever has the right passphrase. Raises SignInRefused."""
     counts = throttle.of_sign_in(name, address, device)
     try:
         throttle.begin(session, counts, at)
     except throttle.Held:
         raise SignInRefused(Refused.TOO_MANY) from None
-    found = session.scalar(select(Person).where(Person.sign_in_name == name, sessions.not_closed()))
     right = passwords.matches(found.password_hash if found else None, password)
     if found is None or not right or not found.active:
         with writing(session):
@@ -115,9 +166,7 @@ def sign_in(session: Session, name: str, password: str, at: datetime, *, address
         raise SignInRefused(Refused.UNKNOWN)
     with writing(session):
         throttle.succeeded(session, counts)
-        needed = second_factor.is_needed(found)
-        audit.record(session, "passphrase_right" if needed else "signed_in", by=found, at=at)
-    return found
+        yield found
 
 
 def sign_out(session: Session, person: Person, at: datetime) -> None:
@@ -201,7 +250,7 @@ def new_person(account: Account) -> Person:
     return Person(
         name=account.name,
         sign_in_name=account.sign_in_name.strip().lower(),
-        password_hash="",
+        password_hash=NO_HASH,
         role=account.role,
         session_key=_session_key(),
         phone=account.phone,

@@ -24,8 +24,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import selectinload
 
 from triage import clock
-from triage.accounts import arriving, invitations, looks, qr, resume, second_factor_views, services, sessions
-from triage.accounts.access import patient_for, patients_of, person, public, roles, signed_in, team_of
+from triage.accounts import (
+    account_views,
+    arriving,
+    invitations,
+    looks,
+    qr,
+    resume,
+    second_factor_views,
+    services,
+    sessions,
+)
+from triage.accounts.access import patient_for, patients_of, person, public, refusal, roles, signed_in, team_of
 from triage.accounts.forms import WAYS, AccessForm, ConsentForm, EnrolForm, PlaceForm, ReachForm, SignInForm
 from triage.database import db
 from triage.models import Course, Patient, Person, Role
@@ -34,13 +44,16 @@ from triage.ruleset_editor import versions
 
 bp = Blueprint("accounts", __name__)
 
-_BEGIN_AGAIN = {
-    "joining.code": "joining.code",
-    "joining.passphrase": "joining.code",
-    "second_factor.code": "accounts.sign_in",
-    "second_factor.set_up": "accounts.sign_in",
+_NEVER_CARRIED = {
+    "joining.code",
+    "joining.passphrase",
+    "account.unlock",
+    "account.passphrase",
+    "second_factor.code",
+    "second_factor.set_up",
+    "second_factor.renew",
 }
-"""Pages before sign-in whose codes and passphrases are carried along nowhere."""
+"""Forms with codes and passphrases: these are typed again, never carried along in a page."""
 _HOME = {
     Role.PATIENT: "reports.home",
     Role.CAREGIVER: "reports.home",
@@ -96,7 +109,7 @@ def sign_in() -> ResponseReturnValue:
 @roles(*Role)
 def sign_out() -> ResponseReturnValue:
     services.sign_out(db.session, person(), clock.now())
-    sessions.end()
+    sessions.end(clock.now())
     return redirect(url_for("accounts.sign_in"))
 
 
@@ -105,11 +118,15 @@ def sign_in_first() -> ResponseReturnValue | None:
 
     None where there is nothing to do but refuse: another site sent the form of somebody who is signed in.
     """
-    kept = resume.posted()
-    if begin_again := _BEGIN_AGAIN.get(request.endpoint or ""):
-        flash("The page was open for too long, and nothing was saved. Please begin again.")
-        return redirect(url_for(begin_again))
+    kept = None if request.endpoint in _NEVER_CARRIED else resume.posted()
+    if request.endpoint in _NEVER_CARRIED and refusal() is None:
+        return None  # the page is older than the session
     on_sign_in_page = request.endpoint == "accounts.sign_in"
+    if (somebody := sessions.locked()) and not on_sign_in_page:
+        next_url = request.full_path.rstrip("?") if request.method == "GET" else ""
+        if request.method == "GET":
+            return redirect(url_for("account.unlock", next=next_url))
+        return account_views.locked_page(somebody, kept.sign() if kept and kept.is_of(somebody) else ""), 401
     if (somebody := signed_in()) and not on_sign_in_page:
         return arriving.send_again(kept, somebody, signed_in_again=False) if kept else None
     if request.method == "GET":

@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from triage import clock
 from triage.accounts import looks
-from triage.accounts.access import alert_for, patient_for, person, roles, team_of
+from triage.accounts.access import alert_for, by_itself, patient_for, person, roles, team_of
 from triage.alerts import pulse, services
 from triage.care_team import filters
 from triage.care_team import queue as waiting
@@ -49,6 +49,7 @@ def queue() -> ResponseReturnValue:
 
 @bp.get("/queue/rows")
 @roles(Role.NURSE)
+@by_itself
 def queue_rows() -> ResponseReturnValue:
     """The rows alone, for an open dashboard; 304 while they are what it has."""
     if request.if_none_match.contains_weak(_version()):

@@ -1,0 +1,109 @@
+"""Everybody's own page: where they are signed in, another passphrase; and the page of a device that has locked."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from triage import clock
+from triage.accounts import arriving, resume, second_factor, services, sessions
+from triage.accounts.access import person, public, roles
+from triage.accounts.account_forms import ChangePassphraseForm, UnlockForm
+from triage.database import db
+from triage.models import Person, Role
+
+bp = Blueprint("account", __name__)
+
+
+@bp.get("/account")
+@roles(*Role)
+def home() -> ResponseReturnValue:
+    somebody, now = person(), clock.now()
+    return render_template(
+        "accounts/account.html",
+        sign_ins=sessions.of_person(db.session, somebody, now),
+        here=sessions.current(),
+        second_factor=second_factor.is_needed(somebody),
+    )
+
+
+@bp.post("/account/end")
+@roles(*Role)
+def end() -> ResponseReturnValue:
+    """One of one's own sign-ins; somebody else's does not exist."""
+    chosen = request.form.get("sign_in", type=UUID)
+    if chosen is not None:
+        mine = sessions.of_person(db.session, person(), clock.now())
+        row = next((row for row in mine if row.id == chosen), None) or abort(404)
+        services.end_sign_in(db.session, person(), row, clock.now())
+    return redirect(url_for("account.home"))
+
+
+@bp.post("/account/end-others")
+@roles(*Role)
+def end_others() -> ResponseReturnValue:
+    here = sessions.current() or abort(404)
+    services.end_other_sign_ins(db.session, person(), but=here.id, at=clock.now())
+    flash("You are signed out everywhere else.", "success")
+    return redirect(url_for("account.home"))
+
+
+@bp.route("/account/passphrase", methods=["GET", "POST"])
+@roles(*Role)
+def passphrase() -> ResponseReturnValue:
+    somebody, form, now = person(), ChangePassphraseForm(), clock.now()
+    form.for_name(somebody.sign_in_name)
+    if form.validate_on_submit():
+        try:
+            services.change_passphrase(
+                db.session,
+                somebody,
+                form.present.data or "",
+                form.passphrase.data or "",
+                now,
+                address=request.remote_addr or "",
+                device=arriving.device(),
+            )
+        except services.SignInRefused as refused:
+            form.refuse(refused.why)
+        else:
+            sessions.start(somebody, now)
+            flash("Your passphrase is changed. You are signed out everywhere else.", "success")
+            return redirect(url_for("account.home"))
+    return render_template("accounts/change_passphrase.html", form=form), 422 if form.errors else 200
+
+
+@bp.route("/unlock", methods=["GET", "POST"])
+@public
+def unlock() -> ResponseReturnValue:
+    somebody = sessions.locked()
+    form = UnlockForm(next=request.args.get("next", ""))
+    if somebody is None:
+        return redirect(arriving.after(form.next.data))
+    if form.validate_on_submit():
+        try:
+            services.unlock(
+                db.session,
+                somebody,
+                form.passphrase.data or "",
+                clock.now(),
+                address=request.remote_addr or "",
+                device=arriving.device(),
+            )
+        except services.SignInRefused as refused:
+            form.refuse(refused.why)
+        else:
+            return arriving.after_sign_in(somebody, form.next.data or "", form.kept.data or "")
+    return _locked(somebody, form), 422 if form.errors else 200
+
+
+def locked_page(somebody: Person, kept: str) -> str:
+    """The page of a locked device, which carries a form along that was sent there."""
+    return _locked(somebody, UnlockForm(formdata=None, next="", kept=kept))
+
+
+def _locked(somebody: Person, form: UnlockForm) -> str:
+    kept = resume.from_signed(form.kept.data or "") is not None
+    return render_template("accounts/locked.html", form=form, somebody=somebody, kept=kept)
