@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from tests.make import OTHER_TEAM, PASSWORD
 from triage.accounts import throttle
-from triage.models import AuditEntry, CareTeam, Invitation, Person
+from triage.models import HEARTBEAT_TEAM, AuditEntry, CareTeam, Invitation, Person
 from triage.rules.urgency import Urgency
 
 CODE = re.compile(r"\b[a-z]{4}(?:-[a-z]{4}){4}\b")
@@ -265,9 +265,13 @@ def test_another_team_takes_a_patient_over_when_no_alert_waits(visitor, make, an
     assert OTHER_TEAM in make.session.get(type(anna.care_team), charlie.care_team_id).name
 
 
-def test_a_team_that_is_none_of_the_others_cannot_be_chosen(visitor, anna, charlie, emil):
+def test_a_team_that_looks_after_nobody_cannot_be_chosen(visitor, anna, charlie, emil, session):
+    """Nor the team that is moved from: in the heartbeat's nobody would ever see the patient."""
+    session.add(CareTeam(id=HEARTBEAT_TEAM, name="Heartbeat", time_zone="UTC", phone="1", emergency_number="1"))
+    session.commit()
     page = visitor.get("staff.move_patient", patient_id=anna.id)
-    assert page.press("Change the care team", team=str(emil.care_team_id)).errors == ["Choose the care team"]
+    for team in (emil.care_team_id, HEARTBEAT_TEAM):
+        assert page.press("Change the care team", team=str(team)).errors == ["Choose the care team"]
 
 
 def test_one_invitation_waits_at_most(code, visitor, anna, session, account):

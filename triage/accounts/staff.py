@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, selectinload
 from triage.accounts import audit, invitations
 from triage.accounts.services import Account, NameTaken, new_person
 from triage.database import writing
-from triage.models import Alert, AlertStatus, CareTeam, Patient, Person, Role
+from triage.models import HEARTBEAT_TEAM, Alert, AlertStatus, CareTeam, Patient, Person, Role
 
 STAFF = tuple(role for role in Role if role not in (Role.PATIENT, Role.CAREGIVER))
 
@@ -91,8 +91,9 @@ def change_patient(
 
 
 def teams(session: Session, but: CareTeam) -> list[CareTeam]:
-    """The other teams of the site, by name."""
-    return list(session.scalars(select(CareTeam).where(CareTeam.id != but.id).order_by(CareTeam.name)))
+    """The other teams of the site that look after people, by name."""
+    query = select(CareTeam).where(CareTeam.id.not_in((but.id, HEARTBEAT_TEAM))).order_by(CareTeam.name)
+    return list(session.scalars(query))
 
 
 def move_patient(session: Session, patient: Patient, team: CareTeam, by: Person, at: datetime) -> None:
