@@ -335,3 +335,17 @@ def test_on_the_last_expected_day_nobody_is_reminded_of_the_day_after(make, sess
     for hour in range(1, 60):
         look(at + hours(hour))
     assert (reminders(session), alerts(session)) == ([], [])
+
+
+def test_a_reminder_that_waits_for_a_morning_without_reports_is_not_sent(make, session, family, look, monkeypatch):
+    """The alert opens late on day 28, the last one; the reminder would leave at seven on day 29."""
+    at = datetime(2026, 6, 10, 20, 30, tzinfo=UTC)  # half past nine in London
+    monkeypatch.setattr(clock, "now", lambda: at)
+    patient, mail = family(27), Recorder()
+    make.report(patient, at=at, temperature_c=36.6)
+    for step in range(48):
+        look(at + hours(24) + minutes(15 * step), {"mail": mail})
+    assert [owed.done_at for owed in reminders(session)] == [None, None]
+    assert [owed.due_at for owed in reminders(session)] == [datetime(2026, 6, 12, 6, tzinfo=UTC)] * 2
+    assert len(alerts(session)) == 1
+    assert [kind for _, _, kind in mail.got] == []

@@ -11,7 +11,7 @@ from sqlalchemy import event, select
 from tests.rules.written_rules import FILES
 from triage.alerts import services, silence
 from triage.database import db, writing
-from triage.models import Alert, AlertFinding, AlertKind, AuditEntry, Disposition
+from triage.models import Alert, AlertFinding, AlertKind, AuditEntry, Disposition, Patient
 from triage.rules.loading import load_texts
 from triage.rules.urgency import Urgency
 
@@ -359,6 +359,8 @@ def test_looking_takes_the_same_number_of_queries_for_many_patients(make, app, s
     for number in (2, 8):
         for index in range(number):
             make.report(make.patient(f"P{number}-{index}", day=7), temperature_c=36.6)
+            make.report(make.patient(f"S{number}-{index}", day=7), ago=hours(30), temperature_c=36.6)
+        assert sweep(ruleset=small) == number  # and is told of no more
         with app.app_context():
             engine = db.engine
         statements = []
@@ -370,7 +372,49 @@ def test_looking_takes_the_same_number_of_queries_for_many_patients(make, app, s
         assert sweep(ruleset=small) == 0
         event.remove(engine, "before_cursor_execute", count)
         counts.append(len(statements))
-    assert counts[0] == counts[1] <= 8
+    assert counts[0] == counts[1] <= 6
+
+
+def test_while_everybody_reports_looking_takes_one_query(make, app, sweep, small):
+    for index in range(3):
+        make.report(make.patient(f"P{index}", day=7), ago=hours(23), temperature_c=36.6)
+    sweep(ruleset=small)
+    with app.app_context():
+        engine = db.engine
+    statements = []
+
+    def count(connection, cursor, statement, *rest):
+        statements.append(statement)
+
+    event.listen(engine, "before_cursor_execute", count)
+    assert sweep(ruleset=small) == 0
+    event.remove(engine, "before_cursor_execute", count)
+    assert sum(statement.startswith("SELECT") for statement in statements) == 1
+
+
+def test_a_look_that_takes_long_stops_and_the_next_finds_the_rest(make, app, session, small):
+    for index in range(3):
+        make.report(make.patient(f"P{index}", day=7), ago=hours(30), temperature_c=36.6)
+    with app.app_context():
+        looks = [silence.look(session, small, make.now(), enough=lambda: True) for _ in range(4)]
+    assert [(look.found, look.finished) for look in looks] == [(1, False), (1, False), (1, True), (0, True)]
+
+
+def test_a_finding_that_cannot_be_saved_stops_no_look(make, app, session, small, monkeypatch):
+    for index in range(3):
+        make.report(make.patient(f"P{index}", day=7), ago=hours(30), temperature_c=36.6)
+    first = min(patient.id for patient in session.scalars(select(Patient)))
+    real = silence.add_finding
+
+    def add_finding(session, ruleset, patient, *what):
+        if patient.id == first:
+            raise RuntimeError
+        return real(session, ruleset, patient, *what)
+
+    monkeypatch.setattr(silence, "add_finding", add_finding)
+    with app.app_context():
+        looks = [silence.look(session, small, make.now(), enough=lambda: True) for _ in range(3)]
+    assert [look.found for look in looks] == [1, 1, 0]
 
 
 def test_the_command_looks_once(make, app, session, monkeypatch):

@@ -391,6 +391,34 @@ def test_a_worker_killed_between_lease_sending_and_mark_loses_nothing(
     assert delivery.delivered_at is not None
 
 
+@pytest.mark.database("sqlite")
+def test_messages_do_not_wait_until_everybody_who_is_silent_was_written_down(make, app, session, monkeypatch):
+    """Hundreds may fall silent in one minute: what is owed goes out between two stretches of the look."""
+
+    class Rests(Exception):
+        pass
+
+    for index in range(3):
+        make.report(make.patient(f"P{index}", day=7), ago=timedelta(hours=30), temperature_c=36.6)
+    seen = []
+
+    def sent(session, *what):
+        session.rollback()
+        seen.append(len(session.scalars(select(Alert)).all()))
+
+    def rests(seconds):
+        raise Rests
+
+    monkeypatch.setattr("triage.create_app", lambda: app)
+    monkeypatch.setattr(worker, "LOOK_SECONDS", -1)
+    monkeypatch.setattr(worker, "sweep", sent)
+    monkeypatch.setattr(worker.time, "sleep", rests)
+    with pytest.raises(Rests):
+        worker.main(once=False)
+    assert seen == [0, 1, 2, 3, 3, 3]  # alerts first, then the reminders of each, and the round is over
+    assert len(session.scalars(select(Alert)).all()) == 3
+
+
 @pytest.mark.database("postgresql")
 def test_two_workers_at_once_lose_nothing_and_double_nothing(make, app, session):
     at = make.now()

@@ -16,11 +16,25 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
+from functools import cache
 from typing import Any, cast
 from uuid import UUID, uuid5
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, CursorResult, and_, exists, func, or_, select, update
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    CursorResult,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from triage import logs
@@ -50,6 +64,10 @@ WITHOUT_STEPS = (Step(timedelta(), "everybody", CHANNELS, repeat_every=timedelta
 often than nobody."""
 _KEYS = UUID("6f1f7f0e-9f1d-4f5e-8f0c-3b8c54a6a0c1")
 """The space of our idempotency keys; any constant would do."""
+
+
+UNRESOLVED = text("alert.status <> 'resolved'")
+"""The words of the index that holds them, so that what has ended is not read: a database does not see it in a value."""
 
 
 def begin(session: Session, ruleset: Ruleset, alert: Alert, at: datetime) -> None:
@@ -90,11 +108,8 @@ def adopt(session: Session, ruleset: Ruleset, at: datetime) -> int:
     """
     session.rollback()
     with_steps = [urgency for urgency in Urgency if _steps(ruleset, urgency)]
-    forgotten = select(Alert.id, Alert.patient_id).where(
-        Alert.status == AlertStatus.OPEN, Alert.urgency.in_(with_steps), ~_has_steps(Alert.id)
-    )
     begun = 0
-    for alert_id, patient_id in session.execute(forgotten.order_by(Alert.urgency.desc(), Alert.opened_at)).all():
+    for alert_id, patient_id in session.execute(_forgotten(), {"with_steps": with_steps}).all():
         try:
             with writing(session):
                 alert = _locked(session, alert_id, patient_id)
@@ -113,13 +128,8 @@ def carry_out(session: Session, channels: Collection[str], at: datetime) -> int:
     keeps no other waiting.
     """
     session.rollback()
-    due = (
-        select(Alert.id, Alert.patient_id)
-        .where(Alert.status == AlertStatus.OPEN, exists().where(OwedStep.alert_id == Alert.id, *_due(at)))
-        .order_by(Alert.urgency.desc(), Alert.waiting_since)
-    )
     carried_out = 0
-    for alert_id, patient_id in session.execute(due).all():
+    for alert_id, patient_id in session.execute(_with_due_steps(), {"at": at}).all():
         try:
             with writing(session):
                 alert = _locked(session, alert_id, patient_id)
@@ -128,6 +138,31 @@ def carry_out(session: Session, channels: Collection[str], at: datetime) -> int:
         except Exception as error:  # the next sweep tries again
             logs.failure("step_failed", error, alert=str(alert_id))
     return carried_out
+
+
+@cache
+def _forgotten() -> Select[UUID, UUID]:
+    # Made once, like the others that every sweep asks: making them took longer than the database takes to answer.
+    return (
+        select(Alert.id, Alert.patient_id)
+        .where(
+            UNRESOLVED,
+            Alert.status == AlertStatus.OPEN,
+            Alert.urgency.in_(bindparam("with_steps", expanding=True)),
+            ~_has_steps(Alert.id),
+        )
+        .order_by(Alert.urgency.desc(), Alert.opened_at)
+    )
+
+
+@cache
+def _with_due_steps() -> Select[UUID, UUID]:
+    due = exists().where(OwedStep.alert_id == Alert.id, *_due(bindparam("at")))
+    return (
+        select(Alert.id, Alert.patient_id)
+        .where(UNRESOLVED, Alert.status == AlertStatus.OPEN, due)
+        .order_by(Alert.urgency.desc(), Alert.waiting_since)
+    )
 
 
 def go_on(session: Session, delivery: Delivery, channels: Collection[str], at: datetime) -> bool:
@@ -263,7 +298,7 @@ def answered() -> ColumnElement[bool]:
     )
 
 
-def sendable(at: datetime) -> ColumnElement[bool]:
+def sendable(at: datetime | BindParameter[Any]) -> ColumnElement[bool]:
     """Of deliveries joined with their alert and step: those to send at that moment. One whose alert somebody has
     acknowledged is not sent any more, nor a reminder once a report has come, nor anything to the people of a patient
     who has died."""
@@ -286,7 +321,7 @@ def _reminder_stopped() -> ColumnElement[bool]:
     )
 
 
-def _daily_stopped(at: datetime) -> ColumnElement[bool]:
+def _daily_stopped(at: datetime | BindParameter[Any]) -> ColumnElement[bool]:
     """Of deliveries: a daily reminder that is too late, or whose report has come."""
     answered = exists().where(
         Person.id == Delivery.person_id,
@@ -298,7 +333,25 @@ def _daily_stopped(at: datetime) -> ColumnElement[bool]:
 
 def tidy(session: Session, at: datetime) -> None:
     """Mark the deliveries that are not to be sent any more, so that the list of waiting ones stays short."""
-    stopped = (
+    session.rollback()
+    if not session.scalar(_one_stopped(), {"at": at}):
+        return
+    with writing(session):
+        session.execute(
+            update(Delivery)
+            .where(Delivery.id.in_(_stopped(at).with_for_update(skip_locked=True, of=Delivery)))
+            .values(cancelled_at=at)
+            .execution_options(synchronize_session=False)
+        )
+
+
+@cache
+def _one_stopped() -> Select[UUID]:
+    return _stopped(bindparam("at")).limit(1)
+
+
+def _stopped(at: datetime | BindParameter[Any]) -> Select[UUID]:
+    return (
         select(Delivery.id)
         .outerjoin(OwedStep, OwedStep.id == Delivery.step_id)
         .where(
@@ -309,16 +362,6 @@ def tidy(session: Session, at: datetime) -> None:
             or_(Delivery.lease_until.is_(None), Delivery.lease_until <= at),
         )
     )
-    session.rollback()
-    if not session.scalar(stopped.limit(1)):
-        return
-    with writing(session):
-        session.execute(
-            update(Delivery)
-            .where(Delivery.id.in_(stopped.with_for_update(skip_locked=True, of=Delivery)))
-            .values(cancelled_at=at)
-            .execution_options(synchronize_session=False)
-        )
 
 
 def _steps(ruleset: Ruleset, urgency: Urgency) -> Sequence[Step]:
@@ -352,7 +395,7 @@ def _has_steps(alert_id: Any) -> ColumnElement[bool]:
     return exists().where(OwedStep.alert_id == alert_id, OwedStep.cancelled_at.is_(None))
 
 
-def _due(at: datetime) -> tuple[ColumnElement[bool], ...]:
+def _due(at: datetime | BindParameter[Any]) -> tuple[ColumnElement[bool], ...]:
     return (OwedStep.done_at.is_(None), OwedStep.cancelled_at.is_(None), OwedStep.due_at <= at)
 
 

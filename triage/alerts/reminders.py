@@ -13,44 +13,64 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, Select, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from triage import logs
-from triage.alerts import daily, escalation
+from triage.alerts import daily, escalation, silence
 from triage.database import writing
 from triage.models import CareTeam, Delivery, OwedReminder, Patient
+from triage.rules.ruleset import Ruleset
 
 
-def carry_out(session: Session, channels: Collection[str], at: datetime) -> int:
+def carry_out(session: Session, ruleset: Ruleset, channels: Collection[str], at: datetime) -> int:
     """Owe the messages of all reminders whose time has come; how many reminders.
 
     `channels` are the names of those that are set up. Each is a transaction of its own, under the lock of the patient's
     row, so that a report, an admission and two workers come one after the other.
     """
     session.rollback()
-    waiting = (OwedReminder.done_at.is_(None), OwedReminder.cancelled_at.is_(None))
-    due = select(OwedReminder.id, OwedReminder.patient_id).where(*waiting, OwedReminder.due_at <= at)
     carried_out = 0
-    for reminder_id, patient_id in session.execute(due.order_by(OwedReminder.due_at, OwedReminder.number)).all():
+    for reminder_id, patient_id in session.execute(_due(), {"at": at}).all():
         try:
             with writing(session):
                 patient = session.get_one(Patient, patient_id, with_for_update=True)
-                reminder = session.scalar(select(OwedReminder).where(OwedReminder.id == reminder_id, *waiting))
+                reminder = session.scalar(select(OwedReminder).where(OwedReminder.id == reminder_id, *_waiting()))
                 if reminder is not None:
-                    _carry_out(session, reminder, patient, channels, at)
+                    _carry_out(session, ruleset, reminder, patient, channels, at)
                     carried_out += 1
         except Exception as error:  # the next sweep tries again
             logs.failure("reminder_failed", error, reminder=str(reminder_id))
     return carried_out
 
 
+@cache
+def _due() -> Select[UUID, UUID]:
+    return (
+        select(OwedReminder.id, OwedReminder.patient_id)
+        .where(*_waiting(), OwedReminder.due_at <= bindparam("at"))
+        .order_by(OwedReminder.due_at, OwedReminder.number)
+    )
+
+
+def _waiting() -> tuple[ColumnElement[bool], ...]:
+    return (OwedReminder.done_at.is_(None), OwedReminder.cancelled_at.is_(None))
+
+
 def _carry_out(
-    session: Session, reminder: OwedReminder, patient: Patient, channels: Collection[str], at: datetime
+    session: Session,
+    ruleset: Ruleset,
+    reminder: OwedReminder,
+    patient: Patient,
+    channels: Collection[str],
+    at: datetime,
 ) -> None:
-    if session.scalar(select(escalation.answered()).where(OwedReminder.id == reminder.id)):
+    answered = session.scalar(select(escalation.answered()).where(OwedReminder.id == reminder.id))
+    # One that waited for the morning may meet a day on which no report is expected any more.
+    if answered or not silence.expected(ruleset, patient, at):
         reminder.cancelled_at = at
         return
     usable = [name for name in reminder.channels if name in channels]

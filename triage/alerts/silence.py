@@ -15,22 +15,24 @@
    That moment is found by asking what these rules would say then, so that a reminder comes earlier wherever they are
    stricter. Each is owed once for a silence (`triage.alerts.reminders`).
 
-Looking takes a fixed number of queries and no lock, and writes nothing while there is nothing new. What is found is
-decided again, patient by patient, under the lock of the patient's row: a report that comes meanwhile wins, and two
-checks at once make one finding and one reminder.
+Looking takes a fixed number of queries and no lock, and writes nothing while there is nothing new. Most minutes it is
+one query: who reported so lately that no rule could ask for them yet, whatever their therapy and day, is not read at
+all (`_silent_for_long`). What is found is decided again, patient by patient, under the lock of the patient's row: a
+report that comes meanwhile wins, and two checks at once make one finding and one reminder.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
+from functools import cache
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, exists, func, or_, select
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy import Select, bindparam, exists, func, or_, select
+from sqlalchemy.orm import Session, joinedload
 
 from triage import clock, logs
 from triage.accounts import audit
@@ -41,6 +43,7 @@ from triage.models import Alert, AlertFinding, AlertKind, Course, OwedReminder, 
 from triage.reports import history
 from triage.rules.assessment import Assessment, Fact, FiredRule
 from triage.rules.catalogue import Therapy
+from triage.rules.conditions import SilentFor, walk
 from triage.rules.engine import assess_silence
 from triage.rules.report import Report
 from triage.rules.ruleset import Reminder, Ruleset
@@ -89,39 +92,161 @@ def _look() -> Exception | None:
 def sweep(session: Session, ruleset: Ruleset, at: datetime) -> int:
     """Owe the reminders of missing reports, and open or raise alerts for them, at that moment (UTC); how many findings
     were added."""
+    return look(session, ruleset, at, enough=lambda: False).found
+
+
+@dataclass(frozen=True)
+class Look:
+    """What became of one look for missing reports."""
+
+    found: int
+    """Findings that were added."""
+    finished: bool
+    """Nothing was left for another look."""
+
+
+def look(session: Session, ruleset: Ruleset, at: datetime, enough: Callable[[], bool]) -> Look:
+    """As `sweep`, as long as it is not `enough`. Alerts come first; another look finds what is left over."""
     session.rollback()
-    patients = list(session.scalars(_with_running_course(at)))
-    ids = [patient.id for patient in patients]
+    ids = _silent_for_long(session, ruleset, at)
+    if not ids:
+        return Look(0, finished=True)
+    patients = session.scalars(_with_what_counts(), {"ids": ids}).unique().all()
     last, found, reminded = _last_reports(session, ids), _found(session, ids), _reminded(session, ids)
     to_tell, to_remind = [], []
     for patient in patients:
         heard = last.get(patient.id)
+        if _nothing_soon(ruleset, patient, heard, at):
+            continue
         if _due(ruleset, patient, heard, reminded.get(patient.id, frozenset()), at):
             to_remind.append(patient.id)
         if _news(ruleset, patient, heard, found.get(patient.id, ()), at):
             to_tell.append(patient.id)
-    for patient_id in to_remind:
-        _remind(session, ruleset, patient_id, at)
-    return sum(_tell(session, ruleset, patient_id, at) for patient_id in to_tell)
+    added = done = 0
+    for tell in (True, False):
+        for patient_id in to_tell if tell else to_remind:
+            if done and enough():  # one that fails, and takes long to, keeps nobody after it waiting
+                return Look(added, finished=False)
+            if tell:
+                told = _tell(session, ruleset, patient_id, at)
+                added, done = added + told, done + told
+            else:
+                done += _remind(session, ruleset, patient_id, at)
+    return Look(added, finished=True)
 
 
-def _with_running_course(at: datetime) -> Select[Patient]:
-    """A few too many at the end of a course: the care team's time zone decides, in `judge`."""
-    yesterday = (at - timedelta(days=1)).date()
+def _silent_for_long(session: Session, ruleset: Ruleset, at: datetime) -> list[UUID]:
+    """The patients with a running course whose last report lets a rule open an alert by now, or soon enough for a
+    reminder, whatever their therapy and day: mostly nobody, so that mostly nothing else has to be read.
+
+    A few too many at the end of a course: the care team's time zone decides, in `judge`.
+    """
+    heard = session.execute(_heard(), {"yesterday": (at - timedelta(days=1)).date()}).all()
+    patience = _patience(session, ruleset, [report_id for _, report_id, _ in heard])
+    until = at + max((reminder.before for reminder in ruleset.response.reminders), default=timedelta())
+    return [patient_id for patient_id, report_id, since in heard if since + patience[report_id] <= until]
+
+
+@cache
+def _heard() -> Select[UUID, UUID | None, datetime]:
+    """Patients with a running course, their latest report, and when it came or, without one, they were enrolled."""
+    latest = (
+        select(ReportRecord.id)
+        .where(ReportRecord.patient_id == Patient.id)
+        .order_by(ReportRecord.reported_at.desc(), ReportRecord.id)
+        .limit(1)
+        .correlate(Patient)
+        .scalar_subquery()
+    )
     return (
-        select(Patient)
-        .where(Patient.courses.any(or_(Course.ended_on.is_(None), Course.ended_on >= yesterday)))
-        .options(
-            joinedload(Patient.care_team),
-            selectinload(Patient.courses).selectinload(Course.dose_events),
-            selectinload(Patient.admissions),
+        select(Patient.id, ReportRecord.id, func.coalesce(ReportRecord.reported_at, Patient.enrolled_at))
+        .outerjoin(ReportRecord, ReportRecord.id == latest)
+        .where(
+            Patient.died_on.is_(None),
+            Patient.courses.any(or_(Course.ended_on.is_(None), Course.ended_on >= bindparam("yesterday"))),
         )
         .order_by(Patient.id)
     )
 
 
+_patience_after: dict[tuple[str, UUID | None], timedelta] = {}
+"""By the ruleset's hash and the report: neither ever changes."""
+_MOST_REMEMBERED = 50_000
+_FOR_EVER = timedelta(days=36_500)
+
+
+def _patience(session: Session, ruleset: Ruleset, reports: Iterable[UUID | None]) -> dict[UUID | None, timedelta]:
+    """The shortest silence after each of these reports, None for none at all, that may open an alert, the grace
+    included."""
+    wanted = set(reports)
+    known = {each: _patience_after[ruleset.hash, each] for each in wanted if (ruleset.hash, each) in _patience_after}
+    new = wanted - set(known)
+    if len(_patience_after) + len(new) > _MOST_REMEMBERED:
+        _patience_after.clear()
+    if None in new:
+        known[None] = _shortest(ruleset, None)
+    unread = [each for each in new if each is not None]
+    for place in range(0, len(unread), 1_000):  # databases limit the length of a list
+        some = unread[place : place + 1_000]
+        for record in session.scalars(select(ReportRecord).where(ReportRecord.id.in_(some))):
+            known[record.id] = _shortest(ruleset, record)
+    _patience_after.update({(ruleset.hash, each): known[each] for each in new})
+    return known
+
+
+def _shortest(ruleset: Ruleset, last: ReportRecord | None) -> timedelta:
+    """Therapy and day are left unknown, so that every rule counts; no time at all where it cannot be told."""
+    spans = {part.span for rule in ruleset.rules for part in walk(rule.when) if isinstance(part, SilentFor)}
+    try:
+        report = history.read(last, ruleset.catalogue) if last else Report(patient="")
+        asked = replace(report, therapy=None, days_since_therapy=None)
+        for span in sorted({timedelta(), *spans}):
+            if assess_silence(ruleset, asked, span).urgency > Urgency.ROUTINE:
+                return span + ruleset.response.silence_grace
+    except Exception:  # told as an alert: the same check fails there
+        return timedelta()
+    return _FOR_EVER
+
+
+@cache
+def _with_what_counts() -> Select[Patient]:
+    return (
+        select(Patient)
+        .where(Patient.id.in_(bindparam("ids", expanding=True)))
+        .options(
+            joinedload(Patient.care_team),
+            joinedload(Patient.courses).joinedload(Course.dose_events),
+            joinedload(Patient.admissions),
+        )
+        .order_by(Patient.id)
+    )
+
+
+def _nothing_soon(ruleset: Ruleset, patient: Patient, last: ReportRecord | None, at: datetime) -> bool:
+    """Whether nothing is to be told before the earliest reminder of anything, as for nearly everybody nearly always.
+
+    Silence only grows, and a longer one never asks for less, as long as the day and the whereabouts are the same: so
+    one question for the latest moment answers all before it.
+    """
+    try:
+        then = at + max((reminder.before for reminder in ruleset.response.reminders), default=timedelta())
+        if any(stay.since > at or (stay.home_at is not None and stay.home_at > at) for stay in patient.admissions):
+            return False
+        if history.local_date(patient.care_team, at) != history.local_date(patient.care_team, then):
+            return False
+        coming = judge(ruleset, patient, last, then)
+    except Exception:  # told as an alert: the same check fails there
+        return False
+    return coming is None or coming.urgency is Urgency.ROUTINE
+
+
 def _last_reports(session: Session, patients: Iterable[UUID]) -> dict[UUID, ReportRecord]:
     """The latest report of each patient, in one query."""
+    return {record.patient_id: record for record in session.scalars(_latest(), {"ids": list(patients)})}
+
+
+@cache
+def _latest() -> Select[ReportRecord]:
     numbered = (
         select(
             ReportRecord.id,
@@ -129,11 +254,10 @@ def _last_reports(session: Session, patients: Iterable[UUID]) -> dict[UUID, Repo
             .over(partition_by=ReportRecord.patient_id, order_by=(ReportRecord.reported_at.desc(), ReportRecord.id))
             .label("place"),
         )
-        .where(ReportRecord.patient_id.in_(list(patients)))
+        .where(ReportRecord.patient_id.in_(bindparam("ids", expanding=True)))
         .subquery()
     )
-    latest = select(ReportRecord).join(numbered, numbered.c.id == ReportRecord.id).where(numbered.c.place == 1)
-    return {record.patient_id: record for record in session.scalars(latest)}
+    return select(ReportRecord).join(numbered, numbered.c.id == ReportRecord.id).where(numbered.c.place == 1)
 
 
 _Findings = Sequence[tuple[AlertFinding, datetime | None]]
@@ -144,26 +268,36 @@ _Reminded = frozenset[tuple[datetime, int]]
 
 def _found(session: Session, patients: Iterable[UUID]) -> dict[UUID, _Findings]:
     """What was told since the last report of each patient."""
-    answered = exists().where(
-        ReportRecord.patient_id == Alert.patient_id, ReportRecord.reported_at >= AlertFinding.found_at
-    )
-    query = (
-        select(Alert.patient_id, AlertFinding, Alert.resolved_at)
-        .join(Alert, Alert.id == AlertFinding.alert_id)
-        .where(Alert.patient_id.in_(list(patients)), AlertFinding.kind == AlertKind.SILENCE, ~answered)
-    )
     found: dict[UUID, list[tuple[AlertFinding, datetime | None]]] = {}
-    for patient_id, finding, resolved_at in session.execute(query):
+    for patient_id, finding, resolved_at in session.execute(_of_silence(), {"ids": list(patients)}):
         found.setdefault(patient_id, []).append((finding, resolved_at))
     return {**found}
 
 
+@cache
+def _of_silence() -> Select[UUID, AlertFinding, datetime | None]:
+    answered = exists().where(
+        ReportRecord.patient_id == Alert.patient_id, ReportRecord.reported_at >= AlertFinding.found_at
+    )
+    of_patients = Alert.patient_id.in_(bindparam("ids", expanding=True))
+    return (
+        select(Alert.patient_id, AlertFinding, Alert.resolved_at)
+        .join(Alert, Alert.id == AlertFinding.alert_id)
+        .where(of_patients, AlertFinding.kind == AlertKind.SILENCE, ~answered)
+    )
+
+
 def _reminded(session: Session, patients: Iterable[UUID]) -> dict[UUID, _Reminded]:
-    query = select(OwedReminder.patient_id, OwedReminder.silent_since, OwedReminder.number)
     found: dict[UUID, set[tuple[datetime, int]]] = {}
-    for patient_id, since, number in session.execute(query.where(OwedReminder.patient_id.in_(list(patients)))):
+    for patient_id, since, number in session.execute(_of_reminders(), {"ids": list(patients)}):
         found.setdefault(patient_id, set()).add((since, number))
     return {patient_id: frozenset(reminders) for patient_id, reminders in found.items()}
+
+
+@cache
+def _of_reminders() -> Select[UUID, datetime, int]:
+    of_patients = OwedReminder.patient_id.in_(bindparam("ids", expanding=True))
+    return select(OwedReminder.patient_id, OwedReminder.silent_since, OwedReminder.number).where(of_patients)
 
 
 def _news(ruleset: Ruleset, patient: Patient, last: ReportRecord | None, found: _Findings, at: datetime) -> bool:
@@ -195,8 +329,8 @@ def _reminders(
             yield number, reminder, coming.urgency
 
 
-def _remind(session: Session, ruleset: Ruleset, patient_id: UUID, at: datetime) -> None:
-    """Owe the reminders that are due, unless a report or another check came first."""
+def _remind(session: Session, ruleset: Ruleset, patient_id: UUID, at: datetime) -> int:
+    """Owe the reminders that are due, unless a report or another check came first; 0 where that failed."""
     try:
         with writing(session):
             patient = session.get_one(Patient, patient_id, with_for_update=True)
@@ -220,6 +354,8 @@ def _remind(session: Session, ruleset: Ruleset, patient_id: UUID, at: datetime) 
                 audit.record(session, "reminder_owed", by=None, patient=patient, subject=str(owed.id), at=at)
     except Exception as error:  # the next sweep tries again; the patients after this one must not wait for it
         logs.failure("reminder_not_owed", error, patient=str(patient_id))
+        return 0
+    return 1
 
 
 def _tell(session: Session, ruleset: Ruleset, patient_id: UUID, at: datetime) -> int:
@@ -296,12 +432,10 @@ def judge(
 ) -> Assessment | None:
     """What the silence rules say at that moment; None while no report is expected. `not_before`: silence before it
     does not count."""
-    if not expected(ruleset, patient, at):
+    today = _today(ruleset, patient, at)
+    if today is None:
         return None
-    today = history.local_date(patient.care_team, at)
-    course = history.current_course(patient, today)
-    day = history.days_since_therapy(course, today)
-    therapy = ruleset.catalogue.therapies.get((course.therapy if course else None) or "")
+    therapy, day = today
     since = silent_since(ruleset, patient, last, at)
     silent = at - (max(since, not_before) if not_before else since)
     report = history.read(last, ruleset.catalogue) if last else Report(patient=str(patient.id))
@@ -311,15 +445,19 @@ def judge(
 
 
 def expected(ruleset: Ruleset, patient: Patient, at: datetime) -> bool:
-    """Whether a report of the patient is expected on the day of that moment."""
+    """Whether a report of the patient is expected on that day."""
+    return _today(ruleset, patient, at) is not None
+
+
+def _today(ruleset: Ruleset, patient: Patient, at: datetime) -> tuple[Therapy | None, int | None] | None:
+    """The therapy and its day, as far as they are known; None while no report is expected."""
     if patient.has_died or _in_hospital(patient, at):
-        return False
+        return None
     today = history.local_date(patient.care_team, at)
     course = history.current_course(patient, today)
-    if course is None:
-        return False
+    day = history.days_since_therapy(course, today)
     therapy = ruleset.catalogue.therapies.get(course.therapy or "")
-    return _expected(therapy, history.days_since_therapy(course, today))
+    return (therapy, day) if _expected(therapy, day) else None
 
 
 def silent_since(ruleset: Ruleset, patient: Patient, last: ReportRecord | None, at: datetime) -> datetime:

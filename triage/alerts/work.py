@@ -13,11 +13,12 @@ The patient's row is locked first and the alert's second, as in `services`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from uuid import UUID
 
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import Select, and_, bindparam, exists, or_, select, update
+from sqlalchemy.orm import Session
 
 from triage import logs
 from triage.accounts import audit
@@ -40,6 +41,7 @@ from triage.models import (
 )
 from triage.reports import history
 from triage.rules.ruleset import Ruleset
+from triage.rules.urgency import Urgency
 from triage.ruleset_editor import versions
 
 REOPEN_WITHIN = timedelta(hours=24)
@@ -293,14 +295,36 @@ def expire_acknowledgements(session: Session, at: datetime) -> int:
     """
     within = versions.active().response.outcome_within
     session.rollback()
-    query = (
-        select(Alert)
-        .where(Alert.status == AlertStatus.ACKNOWLEDGED, Alert.urgency.in_(list(within)))
-        .order_by(Alert.id)
-        .options(selectinload(Alert.notes), selectinload(Alert.call_backs))
-    )
-    over = [alert.id for alert in session.scalars(query) if _is_over(alert, within[alert.urgency], at)]
+    limits = {_until(urgency): at - within[urgency] if urgency in within else NEVER for urgency in Urgency}
+    over = session.scalars(_nothing_written(), limits).all()
     return sum(_expire(session, alert_id, at) for alert_id in over)
+
+
+NEVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _until(urgency: Urgency) -> str:
+    return f"until_{urgency.code}"
+
+
+@cache
+def _nothing_written() -> Select[UUID]:
+    """As `_is_over` says it, asked of the database: mostly none."""
+    since = Alert.acknowledged_at
+    limit_is_over = or_(*(and_(Alert.urgency == each, since <= bindparam(_until(each))) for each in Urgency))
+    noted = exists().where(
+        AlertNote.alert_id == Alert.id,
+        AlertNote.kind.in_((NoteKind.NOTE, NoteKind.CALL)),
+        AlertNote.written_at >= since,
+    )
+    called = exists().where(
+        CallBack.alert_id == Alert.id, or_(CallBack.promised_at >= since, CallBack.ended_at >= since)
+    )
+    return (
+        select(Alert.id)
+        .where(escalation.UNRESOLVED, Alert.status == AlertStatus.ACKNOWLEDGED, limit_is_over, ~noted, ~called)
+        .order_by(Alert.id)
+    )
 
 
 def _expire(session: Session, alert_id: UUID, at: datetime) -> int:

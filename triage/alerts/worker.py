@@ -15,8 +15,8 @@ A sweep, every few seconds:
    told to the administrators.
 
 Each time it looks at the heartbeat. Every minute it also looks for acknowledgements that have expired, for missed
-reports, and for messages that were kept long enough, and writes into the log where the audit trail ends. Two workers at
-once are harmless.
+reports, and for messages that were kept long enough, and writes into the log where the audit trail ends; where so many
+fell silent at once that this takes long, messages go out in between. Two workers at once are harmless.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from triage import clock, logs
@@ -52,6 +53,8 @@ from triage.ruleset_editor import versions
 
 SWEEP_SECONDS = 3
 SILENCE_SECONDS = 60
+LOOK_SECONDS = 2
+"""So long it looks for missing reports at a stretch; then messages go out before it looks on."""
 LEASE = timedelta(seconds=90)
 """Longer than any channel takes to send."""
 MOST_TRIES = 3
@@ -85,18 +88,31 @@ def main(once: bool, beat: Callable[[Session, Ruleset, datetime], None] | None =
                 _guarded("heartbeat_failed", once, lambda: beat(db.session, versions.active(), clock.now()))
         began = time.monotonic()
         if looked_at is None or began - looked_at >= SILENCE_SECONDS:
-            looked_at = began
             with app.app_context():
-                _guarded(
-                    "acknowledgement_check_failed", once, lambda: work.expire_acknowledgements(db.session, clock.now())
-                )
-                look = "silence_sweep_failed"
-                _guarded(look, once, lambda: silence.sweep(db.session, versions.active(), clock.now()))
-                _guarded("deliveries_not_forgotten", once, lambda: retention.sweep(db.session, kept, clock.now()))
-                _guarded("audit_head_not_noted", once, lambda: audit.note_head(db.session))
+                finished = _look(once, kept)
+            looked_at = began if finished else None
+            if not finished:
+                continue  # what it has found so far goes out before it looks on
         if once:
             return
         time.sleep(SWEEP_SECONDS)
+
+
+def _look(once: bool, kept: timedelta) -> bool:
+    """What is looked for every minute; whether it came to an end. Hundreds who fall silent at once take a minute to
+    write down, and what is owed does not wait for that."""
+    until = time.monotonic() + LOOK_SECONDS
+    looks: list[silence.Look] = []
+
+    def silent() -> None:
+        found = silence.look(db.session, versions.active(), clock.now(), lambda: not once and time.monotonic() > until)
+        looks.append(found)
+
+    _guarded("acknowledgement_check_failed", once, lambda: work.expire_acknowledgements(db.session, clock.now()))
+    _guarded("silence_sweep_failed", once, silent)
+    _guarded("deliveries_not_forgotten", once, lambda: retention.sweep(db.session, kept, clock.now()))
+    _guarded("audit_head_not_noted", once, lambda: audit.note_head(db.session))
+    return all(look.finished for look in looks)
 
 
 def _guarded(name: str, once: bool, do: Callable[[], object]) -> None:
@@ -113,7 +129,7 @@ def sweep(session: Session, ruleset: Ruleset, channels: Mapping[str, Channel], n
     """Carry out what is owed at this moment; how many messages were sent."""
     escalation.adopt(session, ruleset, now())
     escalation.carry_out(session, channels, now())
-    reminders.carry_out(session, channels, now())
+    reminders.carry_out(session, ruleset, channels, now())
     daily.carry_out(session, ruleset, channels, now())
     sent = _deliver(session, channels, now)
     escalation.tidy(session, now())
@@ -171,14 +187,25 @@ def _of_open_alerts(query: Any) -> Any:
 def _waiting(session: Session, at: datetime) -> list[_Group]:
     """The messages to send, the most urgent first and among those the oldest."""
     session.rollback()
-    query = (
+    return [_Group(*row) for row in session.execute(_messages_to_send(), {"at": at})]
+
+
+@cache
+def _messages_to_send() -> Any:
+    return (
         _of_open_alerts(select(Delivery.kind, Delivery.channel, Delivery.person_id))
-        .where(escalation.sendable(at))
+        .where(escalation.sendable(bindparam("at")))
         .group_by(Delivery.kind, Delivery.channel, Delivery.person_id)
         # The heartbeat last: whatever is wrong with its channel must not keep a message to people waiting.
-        .order_by(Delivery.channel == HEARTBEAT_CHANNEL, func.max(Delivery.urgency).desc(), func.min(Delivery.due_at))
+        .order_by(
+            Delivery.channel == HEARTBEAT_CHANNEL,
+            func.max(Delivery.urgency).desc(),
+            func.min(Delivery.due_at),
+            Delivery.kind,
+            Delivery.channel,
+            Delivery.person_id,
+        )
     )
-    return [_Group(*row) for row in session.execute(query)]
 
 
 def _lease(session: Session, group: _Group, at: datetime) -> _Leased | None:
