@@ -93,6 +93,7 @@ def demo_people(app: Flask) -> list[tuple[str, str]]:
         ("patient", "CAR T cells three weeks ago, a quiet course"),
         ("caregiver", "reports for a patient on day 9 after CAR T cells"),
         ("nurse", "reviews the queue"),
+        ("nurse-two", "takes over at the end of the shift"),
         ("clinician", "changes the rules"),
         ("clinician-two", "approves what the other has changed"),
         ("administrator", "enrols patients"),

@@ -455,6 +455,8 @@ def _today(ruleset: Ruleset, patient: Patient, at: datetime) -> tuple[Therapy | 
         return None
     today = history.local_date(patient.care_team, at)
     course = history.current_course(patient, today)
+    if course is None:
+        return None
     day = history.days_since_therapy(course, today)
     therapy = ruleset.catalogue.therapies.get(course.therapy or "")
     return (therapy, day) if _expected(therapy, day) else None
