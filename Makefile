@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-spark lint format lock audit sbom scan screenshots bench bench-replay bench-queue clean
+.PHONY: help install run test test-spark test-week lint format lock audit sbom scan screenshots bench bench-replay bench-queue clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -43,6 +43,9 @@ endif
 test-spark: $(VENV)/.installed-spark ## the replay on a local Spark cluster: installs Spark and a Java runtime, some 500 MB
 	@$(PYTHON) -m tests.servers java
 	SPARK_TESTS=yes $(PYTHON) -m pytest tests/spark $(PYTEST_ARGS)
+
+test-week: $(VENV)/.installed-dev ## a week of fifty made-up patients, minute by minute, against the response file (some minutes)
+	WEEK_TESTS=yes $(PYTHON) -m pytest tests/alerts/test_week.py $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-dev ## style, types and the rule files
 	$(VENV)/bin/ruff check $(CHECKED)

@@ -6,6 +6,7 @@ worker which stands still tells when it works again; and that a channel which fa
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from datetime import UTC, datetime
 
@@ -54,6 +55,7 @@ def check(week):
         assert together == [], f"{name}: not put together"
 
 
+@pytest.mark.skipif(not os.environ.get("WEEK_TESTS"), reason="takes minutes: make test-week; the days below run always")
 @pytest.mark.database("sqlite")
 def test_a_week_goes_as_the_response_file_says(week):
     made = week(WEDNESDAY, days=7)
@@ -69,6 +71,11 @@ def test_a_week_goes_as_the_response_file_says(week):
     assert seen == steps | asked | told, "this week does not show everything that the files can ask for"
 
 
+@pytest.mark.database("sqlite")
+def test_a_day_goes_so_too(week):
+    check(week(WEDNESDAY, days=1))
+
+
 @pytest.mark.database("postgresql")
-def test_so_does_a_day_on_postgresql(week):
-    check(week(SUNDAY, days=1))
+def test_so_does_a_day_on_postgresql_when_clocks_go_forward(week):
+    check(week(SUNDAY, days=0.5))
