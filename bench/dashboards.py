@@ -28,7 +28,7 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 from uuid import UUID
 
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from flask import Flask
 from flask import session as flask_session
 from flask.sessions import SecureCookieSessionInterface
@@ -41,7 +41,7 @@ from bench.queue import new_patient, new_person, new_team
 from triage import clock, create_app
 from triage.accounts import sessions
 from triage.database import db, upgrade, writing
-from triage.models import Person, ReportDraft, ReportRecord, Role
+from triage.models import HEARTBEAT_PATIENT, Person, ReportDraft, ReportRecord, Role
 from triage.reports import drafts, services
 from triage.rules.report import from_data
 from triage.ruleset_editor import versions
@@ -161,7 +161,7 @@ def _people(session: Session, at: datetime) -> tuple[list[Person], list[Person],
         session.flush()
         nurses = [new_person(Role.NURSE, care_team_id=team.id) for team in teams for _ in range(DASHBOARDS)]
         patients = [
-            new_patient(f"Synthetic {number:05}", teams[number % TEAMS], at, day=number % 60)
+            new_patient(f"Synthetic {number:05}", teams[number % TEAMS], at, day=40)
             for number in range(TEAMS * WAITING + A_SECOND * SECONDS)
         ]
         session.add_all([*nurses, *patients])
@@ -187,13 +187,14 @@ def _open_alerts(session: Session, people: list[Person], at: datetime) -> None:
 def _answers(app: Flask, person: Person, celsius: str) -> dict[str, Any]:
     """What the form keeps of a whole report with that temperature and nothing else: it is filled in page by page."""
     client = app.test_client()
-    _sign_in(client, person)
-    path = "/report/danger"
+    _sign_in(app, client, person)
+    path = "/report"  # the first question stands there
     for _ in range(MOST_PAGES):
         page = BeautifulSoup(client.get(path).text, "html5lib")
         if path.endswith("/check"):
             break
-        answer = client.post(path, data=_filled(page, celsius))
+        form = max(page.select("main form[method=post]"), key=lambda one: len(one.select("input")))
+        answer = client.post(str(form.get("action") or path), data=_filled(form, celsius))
         if answer.status_code != 302:
             raise RuntimeError(f"{path} was not understood: {answer.status_code}")
         path = urlsplit(answer.location).path
@@ -201,9 +202,8 @@ def _answers(app: Flask, person: Person, celsius: str) -> dict[str, Any]:
         return dict(db.session.get_one(ReportDraft, person.id).answers)
 
 
-def _filled(page: BeautifulSoup, celsius: str) -> dict[str, str]:
-    """The fields of the page's form: "none" or "no" where there is such a choice, else the first one."""
-    form = max(page.select("main form[method=post]"), key=lambda one: len(one.select("input")))
+def _filled(form: Tag, celsius: str) -> dict[str, str]:
+    """The fields of a form: "none" or "no" where there is such a choice, else the first one."""
     choices: dict[str, list[str]] = {}
     fields = {}
     for one in form.select("input, textarea"):
@@ -212,10 +212,13 @@ def _filled(page: BeautifulSoup, celsius: str) -> dict[str, str]:
             choices.setdefault(name, []).append(str(one["value"]))
         elif kind != "submit":
             fields[name] = celsius if name == "temperature" else str(one.get("value", ""))
+    none = form.select_one("button[name]")  # "None of these", to every box of the page
+    if none is not None:
+        fields[str(none["name"])] = str(none.get("value", ""))
     for name, values in choices.items():
         wanted = ("c",) if "c" in values and "f" in values else ("none", "no")
-        fields[name] = next((value for value in wanted if value in values), values[0])
-    return fields
+        fields.setdefault(name, next((value for value in wanted if value in values), "" if none else values[0]))
+    return {name: value for name, value in fields.items() if value or name not in choices}
 
 
 def _browsers(app: Flask, people: list[Person]) -> dict[UUID, Browser]:
@@ -240,9 +243,11 @@ def _session(person: Person) -> dict[str, Any]:
     return fields | {"_permanent": True}
 
 
-def _sign_in(client: FlaskClient, person: Person) -> None:
+def _sign_in(app: Flask, client: FlaskClient, person: Person) -> None:
+    with app.app_context():
+        fields = _session(person)
     with client.session_transaction() as session:
-        session.update(_session(person))
+        session.update(fields)
 
 
 # Using
@@ -342,7 +347,9 @@ def _send(sender: Sender, seen: Seen) -> None:
 def _stored(settings: Mapping[str, str]) -> int:
     app = create_app(settings)
     with app.app_context():
-        return (db.session.scalar(select(func.count()).select_from(ReportRecord)) or 0) - TEAMS * WAITING
+        return (
+            db.session.scalar(select(func.count()).where(ReportRecord.patient_id != HEARTBEAT_PATIENT)) or 0
+        ) - TEAMS * WAITING
 
 
 if __name__ == "__main__":
