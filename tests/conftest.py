@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -98,8 +98,29 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         yield f"sqlite:///{shutil.copy(template, tmp_path / 'triage.sqlite3')}"
     else:
         database: PostgresqlDatabase = request.getfixturevalue("postgresql_database")
-        yield database.url
+        with _closed_afterwards():
+            yield database.url
         database.empty()
+
+
+@contextmanager
+def _closed_afterwards() -> Iterator[None]:
+    """Close what an application of the test's own has left open: it would be told as a fault of a later test."""
+    from sqlalchemy import event
+    from sqlalchemy.pool import Pool
+
+    opened: list[Any] = []
+
+    def remember(connection: Any, record: object) -> None:
+        opened.append(connection)
+
+    event.listen(Pool, "connect", remember)
+    try:
+        yield
+    finally:
+        event.remove(Pool, "connect", remember)
+        for connection in opened:
+            connection.close()
 
 
 @pytest.fixture(scope="session")

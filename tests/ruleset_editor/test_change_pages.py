@@ -214,7 +214,7 @@ def test_a_replay_names_patients_of_the_own_team_and_that_it_was_seen(make, page
     assert not page.shows("Xaver")
     assert page.shows("2 reports of 2 patients")
     session.rollback()
-    assert session.scalars(select(AuditEntry.action)).all()[-1] == "replay_seen"
+    assert session.scalars(select(AuditEntry.action).order_by(AuditEntry.id)).all()[-1] == "replay_seen"
 
 
 def test_a_draft_is_thrown_away_or_replaced_only_after_it_was_shown(
