@@ -72,10 +72,10 @@ def test_a_week_goes_as_the_response_file_says(week):
 
 
 @pytest.mark.database("sqlite")
-def test_a_day_goes_so_too(week):
-    check(week(WEDNESDAY, days=1))
+def test_half_a_day_goes_so_too(week):
+    check(week(WEDNESDAY, days=0.5))
 
 
 @pytest.mark.database("postgresql")
-def test_so_does_a_day_on_postgresql_when_clocks_go_forward(week):
-    check(week(SUNDAY, days=0.5))
+def test_so_does_a_morning_on_postgresql_when_clocks_go_forward(week):
+    check(week(SUNDAY, days=0.35))

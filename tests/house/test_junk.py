@@ -182,7 +182,7 @@ def test_junk_gets_no_error_of_ours_and_no_page_of_others(app, make, pages):
 
 
 @pytest.mark.parametrize(
-    "junk", ["\x00", "a\x00b", "9" * 30, str(2**63), "é" * 3_000], ids=["nul", "within", "number", "2**63", "long"]
+    "junk", ["\x00", "a\x00b", "9" * 30, str(2**63), "é" * 200], ids=["nul", "within", "number", "2**63", "long"]
 )
 def test_no_field_of_any_route_takes_us_down(junk, app, make, pages):
     """Every field at once, in form and address, by somebody who may; also in the address itself."""
