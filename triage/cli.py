@@ -571,7 +571,7 @@ def reassess(report_id: UUID) -> None:
     click.echo("the same bytes as stored", err=True)
 
 
-@cli.group()
+@cli.group(short_help="Look whether the audit trail is whole.")
 def audit() -> None:
     """Look at the audit trail: whether it is whole, and where it ends.
 
