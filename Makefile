@@ -96,7 +96,7 @@ clean: ## remove .venv and what tools left behind; keeps the database
 
 # Every Python from 3.11, every system; names and hashes only, never where a file came from.
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+	--custom-compile-command "make lock"
 
 # The stamps below make a second `make` do nothing. The first Python that is new enough and can make a virtual
 # environment is taken; it is run, not only looked for, since a name on PATH may be an empty shell.
