@@ -327,6 +327,20 @@ def test_a_full_ward_costs_as_many_queries_as_an_empty_one(app, make, pages, ali
     assert cost() == few
 
 
+def test_whoever_is_in_hospital_stands_there_and_a_report_since_asks_whether_they_are_home(
+    make, anna, pages, alice, bob
+):
+    """A return that nobody noted would hide a silence for ever: each shift is shown who is not waited for."""
+    assert not pages(bob).get("handover.now").shows("In hospital")
+    make.admission(anna, alice, ago=timedelta(hours=6))
+    page = pages(bob).get("handover.now")
+    assert page.shows("In hospital: no report is missed (1)")
+    assert page.shows("noted by Alice.")
+    assert not page.shows("home again?")
+    make.report(anna, chills="none")
+    assert pages(bob).get("handover.now").shows("A report came since")
+
+
 def test_another_team_stands_on_no_page(make, anna, pages, charlie):
     make.alert(anna)
     assert not begin(pages(charlie)).shows("Anna")

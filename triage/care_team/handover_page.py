@@ -21,6 +21,7 @@ from triage.care_team import queue, record, work_words
 from triage.care_team.forms import DISPOSITIONS
 from triage.models import (
     ActivationKind,
+    Admission,
     Alert,
     AuditEntry,
     CareTeam,
@@ -95,6 +96,19 @@ class Silent:
 
 
 @dataclass(frozen=True)
+class InHospital:
+    """A patient of whom nobody misses a report, because somebody noted a stay in hospital."""
+
+    patient: str
+    patient_id: str
+    about: str
+    phone: str
+    says: str
+    reported: str
+    """When a report came all the same, so that the patient may be home again; empty where none did."""
+
+
+@dataclass(frozen=True)
 class Move:
     """A patient who comes into the early window of their therapy, or leaves it."""
 
@@ -127,6 +141,7 @@ class Contents:
     waiting: list[Waiting]
     unaccepted: int
     silent: list[Silent]
+    in_hospital: list[InHospital]
     moves: list[Move]
     unknown_day: list[str]
     done: list[Done]
@@ -144,6 +159,7 @@ def contents(
     patients = _patients(session, team, since, at)
     touched = _touched(session, team, since, at)
     alerts = _with_work(session, [row.alert.id for row in rows] + touched)
+    last = _last(session, [patient.id for patient in patients])
     waiting = [_waiting(row, handover, words, at) for row in rows]
     page = Contents(
         since=words.moment(since),
@@ -152,7 +168,8 @@ def contents(
         on_call=[person.name for person in rota.on_call(session, team, at)],
         waiting=waiting,
         unaccepted=sum(each.red and (not each.accepted_by or each.changed) for each in waiting),
-        silent=list(_silent(session, ruleset, patients, rows, at)),
+        silent=list(_silent(ruleset, patients, last, rows, at)),
+        in_hospital=list(_in_hospital(patients, last, words, at)),
         moves=list(_moves(patients, team, since, at)),
         unknown_day=[patient.name for patient in patients if _early(patient, history.local_date(team, at)) is None],
         done=_done(session, team, [alerts[id] for id in touched if id in alerts], since, at, words),
@@ -274,7 +291,7 @@ def _patients(session: Session, team: CareTeam, since: datetime, at: datetime) -
         .options(
             joinedload(Patient.care_team),
             selectinload(Patient.courses).selectinload(Course.dose_events),
-            selectinload(Patient.admissions),
+            selectinload(Patient.admissions).joinedload(Admission.noted_by),
         )
         .order_by(Patient.name, Patient.id)
     )
@@ -282,12 +299,15 @@ def _patients(session: Session, team: CareTeam, since: datetime, at: datetime) -
 
 
 def _silent(
-    session: Session, ruleset: Ruleset, patients: Sequence[Patient], rows: Iterable[queue.QueueRow], at: datetime
+    ruleset: Ruleset,
+    patients: Sequence[Patient],
+    last: Mapping[UUID, ReportRecord],
+    rows: Iterable[queue.QueueRow],
+    at: datetime,
 ) -> Iterator[Silent]:
     """Whoever is silent by the rules now, whether or not somebody has resolved the alert about it; and whoever's alert
     about silence still waits, though it would not be opened today."""
     by_patient = {row.patient.id: row for row in rows}
-    last = _last(session, [patient.id for patient in patients])
     told: set[UUID] = set()
     for patient in patients:
         row = by_patient.get(patient.id)
@@ -311,15 +331,37 @@ def _silence_of(ruleset: Ruleset, patient: Patient, last: ReportRecord | None, a
     return list(dict.fromkeys(sentence for fired in judged.fired for sentence in fired.because))
 
 
-def _silent_one(patient: Patient, says: list[str], row: queue.QueueRow | None, at: datetime) -> Silent:
+def _in_hospital(
+    patients: Sequence[Patient], last: Mapping[UUID, ReportRecord], words: _Words, at: datetime
+) -> Iterator[InHospital]:
+    """Whoever is noted as in hospital. Each shift reads them: a return that nobody noted would hide a silence."""
+    for patient in patients:
+        stay, report = patient.in_hospital, last.get(patient.id)
+        if stay is None or patient.has_died:
+            continue
+        yield InHospital(
+            patient=patient.name,
+            patient_id=str(patient.id),
+            about=_about_now(patient, at),
+            phone=patient.phone,
+            says=f"since {words.moment(stay.since)}, noted by {stay.noted_by.name}",
+            reported=words.moment(report.reported_at) if report and report.reported_at > stay.since else "",
+        )
+
+
+def _about_now(patient: Patient, at: datetime) -> str:
     today = history.local_date(patient.care_team, at)
     course = history.current_course(patient, today)
+    return about(queue.therapy_name(course), history.days_since_therapy(course, today))
+
+
+def _silent_one(patient: Patient, says: list[str], row: queue.QueueRow | None, at: datetime) -> Silent:
     if not says and row is not None:
         says = [fact for line in row.lines if line.who == queue.SILENCE for fact in line.facts][:1]
     return Silent(
         patient=patient.name,
         patient_id=str(patient.id),
-        about=about(queue.therapy_name(course), history.days_since_therapy(course, today)),
+        about=_about_now(patient, at),
         phone=patient.phone,
         says=says,
         alert=row is not None,
