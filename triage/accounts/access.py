@@ -15,8 +15,9 @@ from uuid import UUID
 
 from flask import abort, current_app, request
 from flask_login import current_user
-from sqlalchemy import Select, false, select
+from sqlalchemy import Select, SQLColumnExpression, false, select
 from sqlalchemy.orm import joinedload
+from sqlalchemy.sql.base import ExecutableOption
 
 from triage.accounts import looks
 from triage.database import db
@@ -40,6 +41,7 @@ from triage.models import (
 )
 
 View = TypeVar("View", bound=Callable[..., Any])
+Found = TypeVar("Found")
 Row = TypeVar("Row", Admission, Alert, Course, CourseChange, MonitoringEnd, RuleMute)
 
 PEOPLE_OF_A_PATIENT = (Role.PATIENT, Role.CAREGIVER)
@@ -170,16 +172,8 @@ def patient_for(person: Person, patient_id: UUID) -> Patient:
 
 def report_for(person: Person, report_id: UUID) -> ReportRecord:
     """That report with its assessment; 404 outside the person's reach."""
-    query = (
-        select(ReportRecord)
-        .where(ReportRecord.id == report_id, ReportRecord.patient_id.in_(_reach(person)))
-        .options(joinedload(ReportRecord.assessment))
-    )
-    found = db.session.scalar(query)
-    if found is None:
-        _out_of_reach(person, select(ReportRecord.patient_id).where(ReportRecord.id == report_id))
-    looks.at_patient(person, found.patient_id)
-    return found
+    one = select(ReportRecord).where(ReportRecord.id == report_id)
+    return _within_reach(person, one, ReportRecord.patient_id, joinedload(ReportRecord.assessment))
 
 
 def alert_for(person: Person, alert_id: UUID) -> Alert:
@@ -190,11 +184,7 @@ def alert_for(person: Person, alert_id: UUID) -> Alert:
 def call_back_for(person: Person, call_back_id: UUID) -> CallBack:
     """That promised call-back; 404 outside the person's reach."""
     one = select(CallBack).join(CallBack.alert).where(CallBack.id == call_back_id)
-    found = db.session.scalar(one.where(Alert.patient_id.in_(_reach(person))))
-    if found is None:
-        _out_of_reach(person, one.with_only_columns(Alert.patient_id))
-    looks.at_patient(person, found.alert.patient_id)
-    return found
+    return _within_reach(person, one, Alert.patient_id)
 
 
 def mute_for(person: Person, mute_id: UUID) -> RuleMute:
@@ -203,12 +193,21 @@ def mute_for(person: Person, mute_id: UUID) -> RuleMute:
 
 
 def _of_a_patient(person: Person, kind: type[Row], row_id: UUID) -> Row:
-    """A row that belongs to a patient; noted for the audit trail, whether or not it is within the person's reach."""
-    found = db.session.scalar(select(kind).where(kind.id == row_id, kind.patient_id.in_(_reach(person))))
+    """A row that names its patient."""
+    return _within_reach(person, select(kind).where(kind.id == row_id), kind.patient_id)
+
+
+def _within_reach(
+    person: Person, one: Select[Found], whose: SQLColumnExpression[UUID], *options: ExecutableOption
+) -> Found:
+    """The row of that query, about the patient `whose`; noted for the audit trail, whether or not it is within the
+    person's reach."""
+    found = db.session.execute(one.add_columns(whose).where(whose.in_(_reach(person))).options(*options)).first()
     if found is None:
-        _out_of_reach(person, select(kind.patient_id).where(kind.id == row_id))
-    looks.at_patient(person, found.patient_id)
-    return found
+        _out_of_reach(person, one.with_only_columns(whose))
+    row, patient_id = found
+    looks.at_patient(person, patient_id)
+    return cast(Found, row)
 
 
 def _reach(person: Person) -> Select[Any]:
@@ -230,11 +229,7 @@ def course_for(person: Person, course_id: UUID) -> Course:
 def dose_for(person: Person, dose_id: UUID) -> DoseEvent:
     """That dose; 404 outside the person's reach."""
     one = select(DoseEvent).join(DoseEvent.course).where(DoseEvent.id == dose_id)
-    found = db.session.scalar(one.where(Course.patient_id.in_(_reach(person))))
-    if found is None:
-        _out_of_reach(person, one.with_only_columns(Course.patient_id))
-    looks.at_patient(person, found.course.patient_id)
-    return found
+    return _within_reach(person, one, Course.patient_id)
 
 
 def change_for(person: Person, change_id: UUID) -> CourseChange:
