@@ -21,7 +21,16 @@ from http.client import HTTPException
 from typing import Any, TextIO
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import (
+    HTTPDefaultErrorHandler,
+    HTTPErrorProcessor,
+    HTTPHandler,
+    HTTPRedirectHandler,
+    HTTPSHandler,
+    OpenerDirector,
+    ProxyHandler,
+    Request,
+)
 
 from triage import clock, paths
 from triage.alerts.channels import by_apprise
@@ -156,13 +165,22 @@ def look(url: str, now: Callable[[], datetime]) -> Look:
     """Ask the server once. Never raises: whatever it does is something seen."""
     request = Request(url.rstrip("/") + "/health/heartbeat", headers={"Cache-Control": "no-cache"})  # noqa: S310
     try:
-        with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 (http and https only: see main)
+        with _web().open(request, timeout=TIMEOUT_SECONDS) as answer:
             return _read(answer.read(LARGEST_ANSWER), now())
     except HTTPError as error:  # 503 while it is late, with the same words
         return _read(error.read(LARGEST_ANSWER), now(), f"the server answers {error.code}")
     except (URLError, HTTPException, OSError, ValueError) as error:
         reason = getattr(error, "reason", error)
         return Look(f"the server does not answer: {type(reason).__name__}")
+
+
+def _web() -> OpenerDirector:
+    """Opens http and https and nothing else, wherever an answer may point to."""
+    web = OpenerDirector()
+    for part in (ProxyHandler, HTTPHandler, HTTPSHandler, HTTPDefaultErrorHandler, HTTPRedirectHandler):
+        web.add_handler(part())
+    web.add_handler(HTTPErrorProcessor())
+    return web
 
 
 def _read(body: bytes, now: datetime, problem: str = "") -> Look:
