@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -82,3 +83,16 @@ def test_sending_a_report_costs_the_same_late_in_a_long_record(app, make, pages,
     for day in range(26, 40):
         make.report(anna, ago=timedelta(days=day), chills="none")
     assert of_report() == few
+
+
+def test_a_request_begins_no_thread(make, pages, alice, monkeypatch):
+    """A library did so for each, to close what was never open."""
+    visitor, begun, start = pages(alice), [], threading.Thread.start
+
+    def noted(thread):
+        begun.append(thread.name)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", noted)
+    visitor.get("care_team.queue")
+    assert begun == []

@@ -223,7 +223,7 @@ def needed(step: str, questions: Questions, answers: Answers) -> bool:
     if step == thinking.INTRO:
         return questions.thinking is not None and (step in answers or _asks_thinking(questions, answers))
     if step in thinking.ITEMS:
-        return needed(thinking.INTRO, questions, answers) and thinking.is_ahead(step, answers)
+        return thinking.is_ahead(step, answers) and needed(thinking.INTRO, questions, answers)
     if step == "about":
         return questions.therapy is None or questions.day is None
     return step != "note"  # asked only of whoever wants to write one
@@ -233,30 +233,35 @@ def _asks_thinking(questions: Questions, answers: Answers) -> bool:
     """Whether the check is due, or a neurological sign is reported, or somebody is not sure about one."""
     if questions.thinking is None:
         return False
-    signs = questions.catalogue.thinking_check.signs
+    if questions.thinking.due:
+        return True
     told = _symptoms(questions, answers)
-    return questions.thinking.due or any(told.get(code) for code in signs)
+    return any(told.get(code) for code in questions.catalogue.thinking_check.signs)
 
 
 def steps(questions: Questions, answers: Answers) -> list[str]:
     """The steps that are asked after those answers, in order."""
-    return [step for step in STEPS if needed(step, questions, answers)]
+    check = needed(thinking.INTRO, questions, answers)  # the same for each of its items, and what costs most
+    return [
+        step
+        for step in STEPS
+        if (check and thinking.is_ahead(step, answers) if step in thinking.ITEMS else needed(step, questions, answers))
+    ]
 
 
 def next_step(step: str, questions: Questions, answers: Answers) -> str | None:
     """The step after that one; None when the answers can be checked."""
     rest = STEPS[STEPS.index(step) + 1 :]
-    return next((later for later in rest if needed(later, questions, answers)), None)
+    return next((later for later in steps(questions, answers) if later in rest), None)
 
 
 def first_open(questions: Questions, answers: Answers) -> str | None:
     """The first step without an answer; None when the report is complete."""
-    for step in STEPS:
-        if needed(step, questions, answers):
-            if step not in answers:
-                return step
-            if step == "severity" and set(_to_grade(questions, answers)) - set(answers[step]):
-                return step
+    for step in steps(questions, answers):
+        if step not in answers:
+            return step
+        if step == "severity" and set(_to_grade(questions, answers)) - set(answers[step]):
+            return step
     return None
 
 
