@@ -403,8 +403,8 @@ def dialled(phone: str) -> str:
 
 
 def _without_async(app: Flask) -> None:
-    """Flask-SQLAlchemy-Lite closes asynchronous sessions after each request. We have none, and to find that out it begins
-    a thread for each request: a tenth of what an open queue costs."""
+    """Flask-SQLAlchemy-Lite closes asynchronous sessions after each request. We have none, and to find that out it
+    begins a thread for each request: a tenth of what an open queue costs."""
     app.teardown_appcontext_funcs[:] = [
         close for close in app.teardown_appcontext_funcs if not inspect.iscoroutinefunction(close)
     ]
