@@ -81,7 +81,7 @@ screenshots: $(VENV)/.installed-dev ## take the pictures of docs/images anew (sy
 	$(PYTHON) -m tests.journeys.screenshots
 
 bench: $(VENV)/.installed-bench ## how fast the rules judge, beside plain Python and public rule engines (docs/performance.md)
-	@$(PYTHON) bench/engine.py
+	@$(PYTHON) -m bench.engine
 
 bench-replay: $(VENV)/.installed ## how fast a replay goes through millions of reports, beside Polars by hand (some minutes, 2 GB of disk)
 	@$(PYTHON) -m bench.replay

@@ -42,3 +42,10 @@ def test_the_help_of_every_command_and_option_says_something(path):
             assert option.help, f"{path} {option.opts[0]} needs a help text"
     result = CliRunner().invoke(cli, [*path.split()[1:], "--help"])
     assert result.exit_code == 0, result.output
+
+
+def test_every_benchmark_is_run_as_a_module():
+    """Run by its path, a benchmark finds bench/ first: `import queue` of a library would be our bench/queue.py."""
+    recipe = [line for line in (top() / "Makefile").read_text().splitlines() if line.startswith("\t")]
+    assert any("-m bench." in line for line in recipe)
+    assert not [line for line in recipe if "bench/" in line and ".py" in line]
