@@ -39,6 +39,7 @@ from triage.accounts import trail_views as trail
 from triage.accounts import views as accounts
 from triage.alerts import pulse
 from triage.alerts import views as alerts
+from triage.care_team import boards
 from triage.care_team import handover_views as handover
 from triage.care_team import numbers_views as numbers
 from triage.care_team import views as care_team
@@ -148,6 +149,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     _configure(app)
     _this_machine_only(app)
     app.extensions[versions.EXTENSION] = _rules(app.config["RULES"])
+    app.extensions[boards.EXTENSION] = boards.Boards()
     db.init_app(app)
     _without_async(app)
     _note_commits(app)

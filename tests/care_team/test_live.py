@@ -8,7 +8,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from tests.house.test_queries import counted
-from triage.care_team.filters import Filter
+from triage.care_team import boards, queue
 from triage.care_team.queue import version
 from triage.rules.urgency import Urgency
 
@@ -117,11 +117,45 @@ def test_another_team_changes_nothing(hold_clock, make, anna, pages, alice, char
     assert names(rows(pages(charlie))) == ["Elsewhere"]
 
 
-def test_the_tag_depends_on_who_asks_and_for_what(session, make, alice):
-    at, team = make.now(), alice.care_team
-    with make.app.app_context():
-        tags = {version(session, team, at, *by) for by in (("a",), ("b",), ("a", str(Filter(silent=True))))}
-    assert len(tags) == 3
+def test_the_tag_depends_on_who_asks_and_for_what(hold_clock, make, anna, pages, alice, bob):
+    make.alert(anna)
+    anybody = tag_of(rows(pages(alice)))
+    assert tag_of(rows(pages(bob))) != anybody
+    assert tag_of(rows(pages(alice), silent="yes")) != anybody
+    assert tag_of(rows(pages(alice))) == anybody
+
+
+def test_open_dashboards_share_rows_that_were_read_once(hold_clock, make, anna, pages, alice, bob, monkeypatch):
+    """Reading them is most of what a dashboard costs. A page that is opened reads them anew: also a telephone number
+    that was just corrected stands on it."""
+    read = []
+    monkeypatch.setattr(boards, "queue", lambda *given: read.append(given) or queue.queue(*given))
+    make.alert(anna)
+    first, second = pages(alice), pages(bob)
+    assert names(rows(first)) == names(rows(second)) == names(rows(first)) == ["Anna"]
+    assert len(read) == 1
+    make.alert(make.patient("Bea"))
+    assert sorted(names(rows(first))) == sorted(names(rows(second))) == ["Anna", "Bea"]
+    assert len(read) == 2
+
+    first.get("care_team.queue")
+    assert len(read) == 3
+    assert sorted(names(rows(second))) == ["Anna", "Bea"]
+    assert len(read) == 3
+
+
+def test_each_team_has_a_minute_of_its_own(session, make, alice, charlie):
+    """Else two hundred dashboards would fetch their rows at one moment, once a minute."""
+
+    def changes(team):
+        with make.app.app_context():
+            versions = [version(session, team, make.now() + timedelta(seconds=second)) for second in range(61)]
+        return [second for second in range(60) if versions[second] != versions[second + 1]]
+
+    mine, theirs = changes(alice.care_team), changes(charlie.care_team)
+    assert len(mine) == len(theirs) == 1
+    for team, changed in ((alice.care_team, mine), (charlie.care_team, theirs)):
+        assert (int(make.now().timestamp()) + changed[0] + 1 + team.id.int % 60) % 60 == 0
 
 
 def test_a_dashboard_of_somebody_signed_out_is_sent_to_sign_in(make, anna, pages, alice):

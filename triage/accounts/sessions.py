@@ -10,7 +10,7 @@ from uuid import UUID
 from flask import current_app, g, request, session
 from flask_login import login_user, logout_user
 from itsdangerous import BadData, URLSafeTimedSerializer
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, or_, select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session, contains_eager, joinedload
 
@@ -166,24 +166,7 @@ def _row(session_key: str) -> SignIn | None:
         id = UUID(str(session.get(_SIGN_IN)))
     except ValueError:
         return None
-    query = (
-        select(SignIn)
-        .join(SignIn.person)
-        .where(
-            SignIn.id == id,
-            SignIn.ended_at.is_(None),
-            SignIn.ends_at > clock.now(),
-            Person.session_key == session_key,
-            Person.active,
-            not_closed(),
-        )
-        .options(
-            contains_eager(SignIn.person).options(
-                joinedload(Person.care_team), joinedload(Person.patient).joinedload(Patient.care_team)
-            )
-        )
-    )
-    return db.session.scalar(query)
+    return db.session.scalar(_STANDING, {"id": id, "session_key": session_key, "now": clock.now()})
 
 
 def _person(session_key: str) -> Person | None:
@@ -193,3 +176,23 @@ def _person(session_key: str) -> Person | None:
         .options(joinedload(Person.care_team), joinedload(Person.patient).joinedload(Patient.care_team))
     )
     return db.session.scalar(query)
+
+
+_STANDING = (
+    select(SignIn)
+    .join(SignIn.person)
+    .where(
+        SignIn.id == bindparam("id"),
+        SignIn.ended_at.is_(None),
+        SignIn.ends_at > bindparam("now"),
+        Person.session_key == bindparam("session_key"),
+        Person.active,
+        not_closed(),
+    )
+    .options(
+        contains_eager(SignIn.person).options(
+            joinedload(Person.care_team), joinedload(Person.patient).joinedload(Patient.care_team)
+        )
+    )
+)
+"""A sign-in that holds, with its person. Each request asks it: written once, since writing costs more than asking."""

@@ -9,16 +9,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from flask import current_app
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from triage.models import HEARTBEAT_PATIENT, Alert, AlertStatus, Delivery, Patient
 
 CLOCKS_MAY_DIFFER = timedelta(minutes=1)
 """A heartbeat that seems to come from later than this was made before a clock was set back, and proves nothing."""
+
+
+_BEATS = select(
+    select(func.max(Alert.opened_at))
+    .where(
+        Alert.patient_id == HEARTBEAT_PATIENT,
+        Alert.status == AlertStatus.RESOLVED,
+        Alert.opened_at <= bindparam("until"),
+    )
+    .scalar_subquery(),
+    select(Patient.enrolled_at).where(Patient.id == HEARTBEAT_PATIENT).scalar_subquery(),
+)
+"""When the latest heartbeat that came through was reported, and since when there is one."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +59,7 @@ class Pulse:
 
 def pulse(session: Session, at: datetime) -> Pulse:
     """The heartbeat as it is at that moment."""
-    last = (
-        select(func.max(Alert.opened_at))
-        .where(
-            Alert.patient_id == HEARTBEAT_PATIENT,
-            Alert.status == AlertStatus.RESOLVED,
-            Alert.opened_at <= at + CLOCKS_MAY_DIFFER,
-        )
-        .scalar_subquery()
-    )
-    found: Any = session.execute(
-        select(last, select(Patient.enrolled_at).where(Patient.id == HEARTBEAT_PATIENT).scalar_subquery())
-    )
-    came_through_at, begun_at = found.one()
+    came_through_at, begun_at = session.execute(_BEATS, {"until": at + CLOCKS_MAY_DIFFER}).one()
     return Pulse(came_through_at, begun_at, late_after(), at)
 
 

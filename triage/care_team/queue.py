@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from triage import logs
@@ -234,14 +234,22 @@ def _row(
     )
 
 
-def version(session: Session, team: CareTeam, at: datetime, *seen_by: str) -> str:
-    """A tag of what `queue` would show now: the same tag, the same rows. `seen_by`: what else decides, as who asks.
+def version(session: Session, team: CareTeam, at: datetime) -> str:
+    """A digest of what `queue` would show now: the same version, the same rows.
 
     Open dashboards ask every two seconds, so it is one query and reads no assessment. It is taken from the alerts
     themselves and not from a counter: of two transactions the one with the lower number may commit last, and would
     never be seen. What the query does not look at (a telephone number, a dose) is shown a minute later, since the
-    minute is part of the tag.
+    minute is part of it. Each team has a minute of its own, which begins at another second: else every dashboard of a
+    hospital would fetch its rows at the same moment.
     """
+    state = [tuple(map(str, row)) for row in session.execute(_STATE, {"team": team.id})]
+    minute = (int(at.timestamp()) + team.id.int % 60) // 60
+    return tag(repr((state, minute)))
+
+
+def _state() -> Select[Any]:
+    """What the version is made of, of the care team `team`: written once, since it is asked all the time."""
     last_report = (
         select(func.max(ReportRecord.reported_at)).where(ReportRecord.patient_id == Alert.patient_id).scalar_subquery()
     )
@@ -251,14 +259,19 @@ def version(session: Session, team: CareTeam, at: datetime, *seen_by: str) -> st
         for column in (CallBack.id, CallBack.ended_at)
     )
     work = (Alert.acknowledged_at, Alert.taken_at, Alert.taken_by_id, Alert.open_because, promised, ended)
-    query = (
+    return (
         select(Alert.id, Alert.urgency, Alert.status, Alert.answer_by, *work, findings, last_report)
-        .where(Alert.care_team_id == team.id, Alert.status != AlertStatus.RESOLVED)
+        .where(Alert.care_team_id == bindparam("team"), Alert.status != AlertStatus.RESOLVED)
         .order_by(Alert.id)
     )
-    state = [tuple(map(str, row)) for row in session.execute(query)]
-    told = repr((state, int(at.timestamp()) // 60, seen_by))
-    return hashlib.sha256(told.encode()).hexdigest()[:32]
+
+
+_STATE = _state()
+
+
+def tag(*decides: str) -> str:
+    """A digest of all that decides what is shown."""
+    return hashlib.sha256(repr(decides).encode()).hexdigest()[:32]
 
 
 def in_early(course: Course | None, day: int | None) -> bool | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -15,6 +16,7 @@ from triage.accounts.access import alert_for, by_itself, patient_for, person, ro
 from triage.alerts import pulse, services
 from triage.care_team import filters
 from triage.care_team import queue as waiting
+from triage.care_team.boards import boards
 from triage.care_team.forms import ResolveForm
 from triage.care_team.record import patient_record
 from triage.database import db
@@ -43,7 +45,7 @@ def queue() -> ResponseReturnValue:
         therapies=_therapies(),
         days=filters.DAYS,
         everything=dict.fromkeys(filters.NAMES),
-        **_rows(),
+        **_rows(_state(clock.now()), fresh=True),
     )
 
 
@@ -52,9 +54,26 @@ def queue() -> ResponseReturnValue:
 @by_itself
 def queue_rows() -> ResponseReturnValue:
     """The rows alone, for an open dashboard; 304 while they are what it has."""
-    if request.if_none_match.contains_weak(_version()):
+    state = _state(clock.now())
+    if request.if_none_match.contains_weak(state.tag):
         return Response(status=304)
-    return render_template("care_team/rows.html", **_rows())
+    return render_template("care_team/rows.html", **_rows(state))
+
+
+@dataclass(frozen=True)
+class _State:
+    """What the queue would show at a moment: the version of the rows, and the tag of the page made of them."""
+
+    at: datetime
+    chosen: filters.Filter
+    version: str
+    tag: str
+
+
+def _state(at: datetime) -> _State:
+    chosen, out = _filter(), pulse.late_since(db.session, at) is not None
+    version = waiting.version(db.session, team_of(person()), at)
+    return _State(at, chosen, version, waiting.tag(version, str(person().id), str(chosen), str(out)))
 
 
 def _filter() -> filters.Filter:
@@ -66,26 +85,21 @@ def _therapies() -> dict[str, str]:
     return {"": "All"} | {code: therapy.label for code, therapy in known.items()} | {filters.NOT_KNOWN: "Not known"}
 
 
-def _version() -> str:
-    at = clock.now()
-    out = pulse.late_since(db.session, at) is not None
-    return waiting.version(db.session, team_of(person()), at, str(person().id), str(_filter()), str(out))
-
-
-def _rows() -> dict[str, object]:
-    """What the rows are made of. The tag is taken first: what comes in between is fetched by the next question."""
-    version, at, team, chosen = _version(), clock.now(), team_of(person()), _filter()
-    rows = waiting.queue(db.session, team, at)
-    shown = filters.apply(chosen, rows, person().id)
+def _rows(state: _State, *, fresh: bool = False) -> dict[str, object]:
+    """What the rows are made of. The tag was taken first: what comes in between is fetched by the next question. A page
+    that somebody opens is `fresh`, so that it shows also what the version does not look at."""
+    team = team_of(person())
+    board = boards().board(db.session, team, state.version, state.at, fresh=fresh)
+    shown = filters.apply(state.chosen, board.rows, person().id)
     looks.at_list(person(), "queue_seen")
     return {
-        "version": version,
-        "at": at,
+        "version": state.tag,
+        "at": board.at,
         "zone": team.time_zone,
-        "chosen": chosen,
+        "chosen": state.chosen,
         "shown": shown,
         "rows": shown.rows,
-        "total": len(rows),
+        "total": len(board.rows),
     }
 
 

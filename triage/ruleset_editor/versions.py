@@ -103,9 +103,12 @@ def read(activation: RulesetActivation) -> Ruleset:
     return _versions[activation.key]
 
 
+_NEWEST = select(RulesetActivation.key).order_by(RulesetActivation.number.desc()).limit(1)
+"""Each request asks it: written once."""
+
+
 def _active(session: Session) -> Ruleset:
-    newest = select(RulesetActivation.key).order_by(RulesetActivation.number.desc()).limit(1)
-    key = session.scalar(newest)
+    key = session.scalar(_NEWEST)
     if key is None:
         return started().ruleset
     if key in _versions:
