@@ -242,11 +242,13 @@ def _asks_thinking(questions: Questions, answers: Answers) -> bool:
 def steps(questions: Questions, answers: Answers) -> list[str]:
     """The steps that are asked after those answers, in order."""
     check = needed(thinking.INTRO, questions, answers)  # the same for each of its items, and what costs most
-    return [
-        step
-        for step in STEPS
-        if (check and thinking.is_ahead(step, answers) if step in thinking.ITEMS else needed(step, questions, answers))
-    ]
+
+    def asked(step: str) -> bool:
+        if step in thinking.ITEMS:
+            return check and thinking.is_ahead(step, answers)
+        return check if step == thinking.INTRO else needed(step, questions, answers)
+
+    return list(filter(asked, STEPS))
 
 
 def next_step(step: str, questions: Questions, answers: Answers) -> str | None:

@@ -130,7 +130,8 @@ def keep(session: Session, ruleset: Ruleset, at: datetime) -> None:
     for the write lock, on PostgreSQL at the primary key) and then stores nothing: `ON CONFLICT DO NOTHING` asks the
     database itself, where looking first and adding then would fail in between.
     """
-    if session.get(RulesetVersion, ruleset.hash) is not None:
+    # The hash alone: each report asks it, inside the write lock, and a document is a hundred thousand characters.
+    if session.scalar(select(RulesetVersion.hash).where(RulesetVersion.hash == ruleset.hash)) is not None:
         return
     values = {"hash": ruleset.hash, "document": ruleset.document, "first_used_at": at}
     if session.get_bind().dialect.name == "postgresql":
