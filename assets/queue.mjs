@@ -14,7 +14,7 @@ const found = document.getElementById('queue-found')
 const clock = new Intl.DateTimeFormat('en-GB', { timeStyle: 'medium', timeZone: live.dataset.zone })
 let confirmed = Date.now() // when the server last said that what is shown is so
 let lost = null // since when it does not answer
-let over = false // signed out: nothing more to ask
+let over = false // signed out, or a cover is over: nothing more to ask
 
 // --- Asking
 
@@ -29,7 +29,10 @@ async function ask () {
       redirect: 'manual',
       signal: AbortSignal.timeout(PATIENCE)
     })
-    if (answer.type === 'opaqueredirect' || answer.status === 401 || answer.status === 403) return signedOut()
+    if (answer.type === 'opaqueredirect' || answer.status === 401 || answer.status === 403) {
+      return end('You are signed out.', 'Sign in again', live.dataset.signIn)
+    }
+    if (answer.status === 410) return end('You do not cover this team any more.', 'Go to your own queue', live.dataset.own)
     if (answer.status === 200) show(await answer.text())
     else if (answer.status !== 304) throw new Error('no rows')
     confirmed = Date.now()
@@ -41,14 +44,14 @@ async function ask () {
   setTimeout(ask, EVERY)
 }
 
-function signedOut () {
+function end (why, next, href) {
   over = true
   const link = document.createElement('a')
-  link.href = live.dataset.signIn
-  link.textContent = 'Sign in again'
-  state.replaceChildren(`You are signed out. What is shown is as of ${clock.format(confirmed)} and no longer changes. `, link)
+  link.href = href
+  link.textContent = next
+  state.replaceChildren(`${why} What is shown is as of ${clock.format(confirmed)} and no longer changes. `, link)
   live.classList.add('app-live--lost')
-  news.textContent = 'You are signed out. The queue no longer changes.'
+  news.textContent = `${why} The queue no longer changes.`
 }
 
 function tell () {

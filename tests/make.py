@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         CareTeam,
         Course,
         CourseChange,
+        Cover,
         DoseEvent,
         Duty,
         MonitoringEnd,
@@ -294,6 +295,12 @@ class Make:
             running = shifts.begin(self.session, alert.patient.care_team, by, at, going_off=False)
             shifts.accept(self.session, running, alert, by, at, seen=None)
             return {"handover_id": running.id, "acceptance_id": running.acceptances[0].id}
+
+    def cover(self, nurse: Person, team: CareTeam, *, hours: int = 4) -> Cover:
+        """That nurse looks after that team, from now on."""
+        from triage.accounts import covers
+
+        return covers.begin(self.session, nurse, team.id, "Nobody of that team is there tonight", hours, self.now())
 
     def mute(self, patient: Patient, by: Person, *, days: int = 1) -> RuleMute:
         """A rule that is muted for that patient until so many days from now."""

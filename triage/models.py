@@ -948,6 +948,32 @@ class RuleMute(Model):
     lifted_by: Mapped[Person | None] = relationship(foreign_keys=lifted_by_id)
 
 
+class Cover(Model):
+    """A nurse looks after another care team for a while, with a reason: breaking the glass. Never deleted."""
+
+    __tablename__ = "cover"
+    __table_args__ = (CheckConstraint("ends_at > begun_at", name="has_an_end"),)
+
+    id: Mapped[Id]
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    care_team_id: Mapped[UUID] = mapped_column(ForeignKey("care_team.id"), index=True)
+    reason: Mapped[str] = mapped_column(Text)
+    begun_at: Mapped[UtcTime]
+    ends_at: Mapped[UtcTime]
+    ended_at: Mapped[UtcTime | None]
+    """When somebody ended it before its time."""
+    ended_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+
+    person: Mapped[Person] = relationship(foreign_keys=person_id)
+    care_team: Mapped[CareTeam] = relationship()
+    ended_by: Mapped[Person | None] = relationship(foreign_keys=ended_by_id)
+
+    @property
+    def over_at(self) -> datetime:
+        """When it ended, or will."""
+        return min(self.ended_at or self.ends_at, self.ends_at)
+
+
 class Handover(Model):
     """One shift hands over to the next. A team has at most one that has not ended; what has ended is never changed."""
 

@@ -30,8 +30,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
 from triage import clock, logs, paths
-from triage.accounts import access, looks, sessions
+from triage.accounts import access, covers, looks, sessions
 from triage.accounts import account_views as account
+from triage.accounts import cover_views as cover
 from triage.accounts import joining_views as joining
 from triage.accounts import second_factor_views as second_factor
 from triage.accounts import staff_views as staff
@@ -45,7 +46,7 @@ from triage.care_team import numbers_views as numbers
 from triage.care_team import views as care_team
 from triage.care_team import work_views as alert_work
 from triage.database import db
-from triage.models import Person, Role
+from triage.models import Cover, Person, Role
 from triage.monitoring import views as monitoring
 from triage.reports import emergency, first_check, own_record_views, reminding, telephone
 from triage.reports import views as reports
@@ -62,6 +63,7 @@ ROOMS = (
     joining,
     second_factor,
     staff,
+    cover,
     reports,
     own_record_views,
     reminding,
@@ -328,12 +330,24 @@ def _templates(app: Flask) -> None:
         person = None if g.get("broken") else access.signed_in()
         if person is not None:
             g.phone = _phone(person)  # somebody may have signed in with this very request
-        return {"phone": g.phone, "person": person, "navigation": _navigation(person), "heartbeat": _heartbeat(person)}
+        return {
+            "phone": g.phone,
+            "person": person,
+            "navigation": _navigation(person),
+            "heartbeat": _heartbeat(person),
+            "covering": _covering(person),
+        }
 
 
 def _heartbeat(person: Person | None) -> pulse.Pulse | None:
     """For the pages of staff: whether messages go out."""
     return pulse.pulse(db.session, clock.now()) if person is not None and person.is_staff else None
+
+
+def _covering(person: Person | None) -> list[Cover]:
+    """The teams that a nurse looks after beside her own: no page may let her forget it."""
+    is_nurse = person is not None and person.role == Role.NURSE and not access.is_by_itself()
+    return covers.of_nurse(db.session, person, clock.now()) if person is not None and is_nurse else []
 
 
 @dataclass(frozen=True)
@@ -352,6 +366,7 @@ _NAVIGATION: Mapping[Role, tuple[tuple[str, str], ...]] = {
         ("Queue", "care_team.queue"),
         ("Handover", "handover.now"),
         ("On call", "alerts.rota"),
+        ("Cover", "covers.everybody"),
         ("Numbers", "numbers.page"),
         ("Rules", "ruleset_editor.rules"),
     ),
@@ -361,7 +376,12 @@ _NAVIGATION: Mapping[Role, tuple[tuple[str, str], ...]] = {
         ("Versions", "ruleset_editor.history"),
         ("Numbers", "numbers.page"),
     ),
-    Role.ADMINISTRATOR: (("People", "accounts.people"), ("Staff", "staff.everybody"), ("On call", "alerts.rota")),
+    Role.ADMINISTRATOR: (
+        ("People", "accounts.people"),
+        ("Staff", "staff.everybody"),
+        ("On call", "alerts.rota"),
+        ("Cover", "covers.everybody"),
+    ),
     Role.AUDITOR: (("Audit trail", "trail.search"),),
 }
 

@@ -119,6 +119,10 @@ TABLE = {
     "telephone.ask": Row({NURSE}, of="patient"),
     "telephone.check": Row({NURSE}, of="patient"),
     "telephone.send": Row({NURSE}, of="patient"),
+    # A nurse of another team begins one; whose team it is sees and ends it (tests/accounts/test_covers.py).
+    "covers.everybody": Row({NURSE, ADMINISTRATOR}),
+    "covers.begin": Row({NURSE}),
+    "covers.end": Row({NURSE, ADMINISTRATOR}, of="cover"),
     "alerts.rota": Row({NURSE, ADMINISTRATOR}),
     "alerts.add_duty": Row({NURSE, ADMINISTRATOR}),
     "alerts.swap_duty": Row({NURSE, ADMINISTRATOR}, of="duty"),
@@ -222,6 +226,7 @@ class Ward:
             "course_id": patient.courses[0].id,
             "duty_id": make.duty(self.people[NURSE]).id,
             "staff_id": self.people[NURSE].id,
+            "cover_id": make.cover(make.nurse("Helper", team=make.team(f"Helpers of {len(name)}")), team).id,
             "name": "crs.yaml",
             "number": 1,
             "proposal_id": make.proposal(make.clinician("A colleague", team=team)).id,

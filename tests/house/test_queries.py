@@ -47,7 +47,7 @@ def fill(make, number):
 
 
 @pytest.mark.parametrize(
-    ("where", "role", "most"), [("care_team.queue", "nurse", 18), ("accounts.people", "administrator", 11)]
+    ("where", "role", "most"), [("care_team.queue", "nurse", 20), ("accounts.people", "administrator", 11)]
 )
 def test_lists_need_the_same_number_of_queries_however_long(where, role, most, app, make, pages):
     visitor = pages(make.staff(role, "Somebody"))

@@ -9,6 +9,7 @@ from playwright.sync_api import expect
 
 from tests.browsing import follow
 from tests.journeys.test_road import checked, report_fever, sign_in
+from triage.accounts import covers
 from triage.rules.urgency import Urgency
 
 THREE_SECONDS = 3_000
@@ -108,6 +109,22 @@ def test_a_sign_in_that_ended_is_said(make, anna, alice, browse):
     checked(desk)
     follow(desk.get_by_role("link", name="Sign in again"))
     expect(desk.get_by_label("Your passphrase")).to_be_visible()
+
+
+@pytest.mark.database("sqlite")
+def test_a_cover_that_is_over_is_said_and_leads_back(make, session, anna, alice, charlie, browse):
+    make.alert(anna)
+    cover = make.cover(charlie, alice.care_team)
+    desk = browse("desktop")
+    sign_in(desk, charlie)
+    follow(desk.get_by_role("link", name="Its queue"))
+    expect(desk.locator(NAMES)).to_have_text(["Anna"])
+    checked(desk)
+    covers.end(session, cover, alice, make.now())
+    expect(desk.locator("#queue-state")).to_contain_text("You do not cover this team any more.")
+    follow(desk.get_by_role("link", name="Go to your own queue"))
+    expect(desk.get_by_role("heading", name=f"Queue of {charlie.care_team.name}")).to_be_visible()
+    assert "Anna" not in desk.content()
 
 
 @pytest.mark.database("sqlite")

@@ -15,11 +15,12 @@ from uuid import UUID
 
 from flask import abort, current_app, request
 from flask_login import current_user
-from sqlalchemy import Select, SQLColumnExpression, false, select
+from sqlalchemy import Select, SQLColumnExpression, false, or_, select
 from sqlalchemy.orm import joinedload
 from sqlalchemy.sql.base import ExecutableOption
 
-from triage.accounts import looks
+from triage import clock
+from triage.accounts import covers, looks
 from triage.database import db
 from triage.models import (
     Admission,
@@ -28,6 +29,7 @@ from triage.models import (
     CareTeam,
     Course,
     CourseChange,
+    Cover,
     DoseEvent,
     Duty,
     Handover,
@@ -142,12 +144,27 @@ def team_of(person: Person) -> CareTeam:
     return own_patient(person).care_team
 
 
+def team_for(person: Person, team_id: UUID) -> CareTeam | None:
+    """That care team: the nurse's own, or one that she covers now. None where she covered it before, 404 else."""
+    if team_id == person.care_team_id:
+        return team_of(person)
+    covered = covers.teams(person.id, clock.now())
+    found = db.session.scalar(select(CareTeam).where(CareTeam.id == team_id, CareTeam.id.in_(covered)))
+    if found is None and not covers.covered_before(db.session, person, team_id):
+        looks.out_of_reach(person, None)
+        abort(404)
+    return found
+
+
 def patients_of(person: Person) -> Select[Patient]:
-    """The patients within a person's reach. A clinician owns rules and sees no patient."""
+    """The patients within a person's reach: a nurse's also in teams that she covers. A clinician owns rules and sees no
+    patient."""
     if person.role in PEOPLE_OF_A_PATIENT:
         return select(Patient).where(Patient.id == person.patient_id)
     if person.role in PEOPLE_OF_A_TEAM:
-        return select(Patient).where(Patient.care_team_id == person.care_team_id)
+        own = Patient.care_team_id == person.care_team_id
+        covered = Patient.care_team_id.in_(covers.teams(person.id, clock.now()))
+        return select(Patient).where(or_(own, covered) if person.role == Role.NURSE else own)
     return select(Patient).where(false())
 
 
@@ -251,6 +268,14 @@ def duty_for(person: Person, duty_id: UUID) -> Duty:
     """That duty of the person's own team, while it is on the rota; 404 else."""
     query = select(Duty).where(Duty.id == duty_id, Duty.care_team_id == person.care_team_id, Duty.removed_at.is_(None))
     return db.session.scalar(query.options(joinedload(Duty.person))) or abort(404)
+
+
+def cover_for(person: Person, cover_id: UUID) -> Cover:
+    """That cover: one of the person's own, or by which somebody sees the person's team; 404 else."""
+    query = select(Cover).where(
+        Cover.id == cover_id, or_(Cover.person_id == person.id, Cover.care_team_id == person.care_team_id)
+    )
+    return db.session.scalar(query) or abort(404)
 
 
 def handover_for(person: Person, handover_id: UUID) -> Handover:

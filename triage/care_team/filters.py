@@ -68,13 +68,15 @@ class Filter:
 
 NAMES = tuple(field.name for field in fields(Filter))
 """The words of an address that choose."""
+TEAM = "team"
+"""The word of an address that names a team which is covered."""
 
 
 def keep(endpoint: str, values: dict[str, Any]) -> None:
     """Write what was chosen into each address of the nurses' pages: who acknowledges, reads a record or writes a note
     comes back to the queue as it was. An address that says otherwise, also with None, says what counts."""
     if has_request_context():
-        for name in NAMES:
+        for name in (*NAMES, TEAM):
             if name in request.args:
                 values.setdefault(name, request.args[name])
 

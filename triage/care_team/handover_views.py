@@ -74,6 +74,8 @@ def begin() -> ResponseReturnValue:
 @roles(Role.NURSE)
 def accept(handover_id: UUID, alert_id: UUID) -> ResponseReturnValue:
     handover, alert = handover_for(person(), handover_id), alert_for(person(), alert_id)
+    if alert.care_team_id != handover.care_team_id:  # of a team that she covers: it has a handover of its own
+        abort(404)
     try:
         shifts.accept(db.session, handover, alert, person(), clock.now(), seen=request.args.get("seen", type=int))
     except shifts.Ended as ended:

@@ -7,12 +7,12 @@ from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from flask import Blueprint, Response, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from triage import clock
-from triage.accounts import looks
-from triage.accounts.access import alert_for, by_itself, patient_for, person, roles, team_of
+from triage.accounts import covers, looks
+from triage.accounts.access import alert_for, by_itself, patient_for, person, roles, team_for, team_of
 from triage.alerts import pulse, services
 from triage.care_team import filters
 from triage.care_team import queue as waiting
@@ -20,7 +20,7 @@ from triage.care_team.boards import boards
 from triage.care_team.forms import ResolveForm
 from triage.care_team.record import patient_record
 from triage.database import db
-from triage.models import Alert, AlertStatus, Disposition, Role
+from triage.models import Alert, AlertStatus, CareTeam, Disposition, Role
 from triage.ruleset_editor import versions
 
 bp = Blueprint("care_team", __name__)
@@ -38,14 +38,20 @@ _DONE = {
 @bp.get("/queue")
 @roles(Role.NURSE)
 def queue() -> ResponseReturnValue:
+    at, team = clock.now(), _team()
+    if team is None:
+        flash("You do not cover that team any more. This is the queue of your own team.")
+        return redirect(url_for("care_team.queue", team=None))
     return render_template(
         "care_team/queue.html",
+        team=team,
+        covered_by=covers.of_team(db.session, team, at),
         whose=filters.WHOSE,
         urgencies=filters.URGENCIES,
         therapies=_therapies(),
         days=filters.DAYS,
         everything=dict.fromkeys(filters.NAMES),
-        **_rows(_state(clock.now()), fresh=True),
+        **_rows(_state(team, at), fresh=True),
     )
 
 
@@ -53,8 +59,11 @@ def queue() -> ResponseReturnValue:
 @roles(Role.NURSE)
 @by_itself
 def queue_rows() -> ResponseReturnValue:
-    """The rows alone, for an open dashboard; 304 while they are what it has."""
-    state = _state(clock.now())
+    """The rows alone, for an open dashboard; 304 while they are what it has, 410 when a cover is over."""
+    team = _team()
+    if team is None:
+        return Response(status=410)
+    state = _state(team, clock.now())
     if request.if_none_match.contains_weak(state.tag):
         return Response(status=304)
     return render_template("care_team/rows.html", **_rows(state))
@@ -64,16 +73,29 @@ def queue_rows() -> ResponseReturnValue:
 class _State:
     """What the queue would show at a moment: the version of the rows, and the tag of the page made of them."""
 
+    team: CareTeam
     at: datetime
     chosen: filters.Filter
     version: str
     tag: str
 
 
-def _state(at: datetime) -> _State:
+def _team() -> CareTeam | None:
+    """Whose queue the address asks for: that of the nurse's own team, or of one that she covers. None for a team that
+    she does not cover any more; 404 for one that she never did."""
+    word = request.args.get(filters.TEAM)
+    if word is None:
+        return team_of(person())
+    try:
+        return team_for(person(), UUID(word))
+    except ValueError:
+        abort(404)
+
+
+def _state(team: CareTeam, at: datetime) -> _State:
     chosen, out = _filter(), pulse.late_since(db.session, at) is not None
-    version = waiting.version(db.session, team_of(person()), at)
-    return _State(at, chosen, version, waiting.tag(version, str(person().id), str(chosen), str(out)))
+    version = waiting.version(db.session, team, at)
+    return _State(team, at, chosen, version, waiting.tag(version, str(person().id), str(chosen), str(out)))
 
 
 def _filter() -> filters.Filter:
@@ -88,7 +110,7 @@ def _therapies() -> dict[str, str]:
 def _rows(state: _State, *, fresh: bool = False) -> dict[str, object]:
     """What the rows are made of. The tag was taken first: what comes in between is fetched by the next question. A page
     that somebody opens is `fresh`, so that it shows also what the version does not look at."""
-    team = team_of(person())
+    team = state.team
     board = boards().board(db.session, team, state.version, state.at, fresh=fresh)
     shown = filters.apply(state.chosen, board.rows, person().id)
     looks.at_list(person(), "queue_seen")
@@ -191,7 +213,7 @@ def _resolved() -> ResponseReturnValue:
 
 
 def _resolve_page(alert: Alert, form: ResolveForm) -> ResponseReturnValue:
-    at, team = clock.now(), team_of(person())
+    at, team = clock.now(), alert.patient.care_team
     form.seen.data = str(len(alert.findings))
     lines = waiting.lines(db.session, alert, team, heard=waiting.last_heard(db.session, alert.patient))
     page = render_template(

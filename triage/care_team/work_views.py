@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf import FlaskForm
 
 from triage import clock
-from triage.accounts.access import alert_for, call_back_for, mute_for, patient_for, person, roles, team_of
+from triage.accounts.access import alert_for, call_back_for, mute_for, patient_for, person, roles
 from triage.alerts import mutes, services, work
 from triage.care_team import filters
 from triage.care_team.work_forms import MoveForm, MuteForm, ReopenForm, UsefulForm, WriteForm, next_time, read_clock
@@ -83,7 +83,7 @@ def _somebody_has_it(alert: Alert, taken: work.Taken) -> ResponseReturnValue:
 def write(alert_id: UUID) -> ResponseReturnValue:
     alert, form, at = alert_for(person(), alert_id), WriteForm(), clock.now()
     if form.validate_on_submit():
-        promised = _moment(form.call_back.data, at)
+        promised = _moment(form.call_back.data, at, alert)
         try:
             text = form.text.data or ""
             work.write_down(db.session, alert, person(), at, text=text, call=form.call, call_back=promised)
@@ -114,7 +114,7 @@ def move_call_back(call_back_id: UUID) -> ResponseReturnValue:
         flash("That call-back has ended, or was moved already. The record says by whom.")
         return _record(alert)
     if form.validate_on_submit():
-        moment = _moment(form.call_back.data, at)
+        moment = _moment(form.call_back.data, at, call_back.alert)
         work.move_call_back(db.session, call_back, person(), moment or abort(400), at)
         flash("The call-back is moved.", "success")
         return _record(alert)
@@ -183,10 +183,10 @@ def lift(mute_id: UUID) -> ResponseReturnValue:
     return redirect(url_for("care_team.record", patient_id=patient.id))
 
 
-def _moment(typed: str | None, at: datetime) -> datetime | None:
-    """When it is that time of day next in the time zone of the person's team; None for nothing typed."""
+def _moment(typed: str | None, at: datetime, alert: Alert) -> datetime | None:
+    """When it is that time of day next in the time zone of the patient's care team; None for nothing typed."""
     read = read_clock(typed or "")
-    return next_time(read, at, team_of(person()).time_zone) if read else None
+    return next_time(read, at, alert.patient.care_team.time_zone) if read else None
 
 
 def _record(alert: Alert) -> ResponseReturnValue:
@@ -200,7 +200,7 @@ def _page(template: str, form: FlaskForm, alert: Alert, **more: object) -> Respo
         form=form,
         alert=alert,
         at=clock.now(),
-        zone=team_of(person()).time_zone,
+        zone=alert.patient.care_team.time_zone,
         open_now=open_now,
         **more,
     )

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from triage.accounts import audit
+from triage.accounts import audit, covers
 from triage.alerts import services as alerts
 from triage.database import writing
 from triage.models import AlertKind, AssessmentRecord, Patient, Person, ReportDraft, ReportRecord, Role
@@ -69,8 +69,8 @@ def submit(
     with writing(session):
         # Locked first: two reports of one patient at once are judged one after the other, each knowing the other.
         patient = session.get_one(Patient, patient_id, with_for_update=True)
-        if reporter.role == Role.NURSE and patient.care_team_id != reporter.care_team_id:
-            raise LookupError("a nurse reports about patients of her own team")
+        if reporter.role == Role.NURSE and not covers.reaches(session, reporter, patient, now or at):
+            raise LookupError("a nurse reports about patients of her own team, or of one that she covers")
         known = replace(report, patient=str(patient.id), reporter=str(reporter.role), reported_at=at)
         sent_before = session.scalar(select(ReportRecord).where(ReportRecord.token == token))
         if sent_before is not None:
