@@ -107,8 +107,7 @@ TABLE = {
     "own_record.page": Row(REPORTERS),
     "own_record.sheet": Row(REPORTERS),
     # The whole record as a file is the patient's alone.
-    "own_record.as_json": Row({PATIENT}),
-    "own_record.as_pdf": Row({PATIENT}),
+    "own_record.take": Row({PATIENT}),
     "reminding.choose": Row(REPORTERS),
     "reminding.turn_off": Row(REPORTERS),
     # Whoever needs it has no time to sign in; it tells nothing of anybody.

@@ -19,7 +19,7 @@ ROOMS = ("accounts", "reports", "alerts", "monitoring", "care_team", "ruleset_ed
 # Beneath every room.
 GROUND = r"clock|paths|logs|database|models|fields|rules\..*"
 # What a room offers to the others; its views and forms never.
-OF_ACCOUNTS = r"accounts\.(access|audit|covers|looks)"
+OF_ACCOUNTS = r"accounts\.(access|audit|confirming|covers|looks)"
 RULESETS = r"ruleset_editor\.versions"
 REPORTS = r"reports\.(services|history|results|rejudging|contradictions|baselines|thinking|charts)"
 ALERTS = r"alerts\.(services|work|mutes|pulse|promise|reminders|daily)"

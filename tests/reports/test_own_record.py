@@ -12,6 +12,7 @@ from pypdf import PdfReader
 from sqlalchemy import select
 
 from tests.house.test_queries import counted
+from tests.make import PASSWORD
 from triage.database import db, writing
 from triage.models import AuditEntry, Patient
 from triage.reports import own_record, sheet_pdf
@@ -49,8 +50,12 @@ def test_both_see_drawings_with_tables_and_no_score(record, make, anna, pages):
 
 def taken(pages, somebody):
     visitor = pages(somebody)
-    page = visitor.get("own_record.page")
-    return visitor.client.post("/my-record/json", data={"csrf_token": page.field("csrf_token")})
+    return take(visitor)
+
+
+def take(visitor, press="json", passphrase=PASSWORD):
+    sent = {"csrf_token": visitor.csrf_token(), "passphrase": passphrase, "press": press}
+    return visitor.client.post("/my-record/file", data=sent)
 
 
 def test_the_patient_takes_everything_away_in_the_documented_form(record, make, anna, pages, session):
@@ -82,13 +87,14 @@ def test_the_patient_takes_everything_away_in_the_documented_form(record, make, 
 
 def test_no_audit_entry_no_file(record, make, anna, pages, monkeypatch):
     visitor = pages(make.account(anna))
-    token = visitor.get("own_record.page").field("csrf_token")
+    token = visitor.csrf_token()
 
     def fail(*args, **kwargs):
         raise RuntimeError
 
     monkeypatch.setattr("triage.accounts.audit.record", fail)
-    answer = visitor.client.post("/my-record/json", data={"csrf_token": token})
+    sent = {"csrf_token": token, "passphrase": PASSWORD, "press": "json"}
+    answer = visitor.client.post("/my-record/file", data=sent)
     assert answer.status_code == 500
     assert b"triage-own-record" not in answer.data
 
@@ -133,8 +139,7 @@ def test_the_sheet_comes_as_a_page_of_pdf(record, make, anna, pages, session):
     with writing(session):
         anna.name = "Ánna Łęcka-Ђорђевић"
     visitor = pages(make.account(anna))
-    token = visitor.get("own_record.page").field("csrf_token")[0]
-    answer = visitor.client.post("/my-record/pdf", data={"csrf_token": token})
+    answer = take(visitor, "pdf")
     assert answer.headers["Content-Disposition"] == 'attachment; filename="sheet.pdf"'
     assert answer.mimetype == "application/pdf"
     said = text_of(answer.data)
@@ -145,7 +150,7 @@ def test_the_sheet_comes_as_a_page_of_pdf(record, make, anna, pages, session):
     session.rollback()
     entry = session.scalars(select(AuditEntry).where(AuditEntry.action == "own_record_downloaded")).one()
     assert entry.subject == "pdf"
-    assert pages(record).post("own_record.as_pdf").status == 403
+    assert take(pages(record), "pdf").status_code == 403
 
 
 @pytest.mark.database("sqlite")
@@ -169,3 +174,27 @@ def test_an_empty_sheet_can_be_made(make, app):
     with app.test_request_context():
         found = own_record.summary(db.session, db.session.get_one(Patient, patient.id), make.now())
         assert "None in these days" in text_of(sheet_pdf.of(found))
+
+
+def test_whoever_found_an_open_phone_takes_no_file(record, make, anna, pages, session):
+    """The passphrase is asked again; wrong ones are counted as those of signing in."""
+    visitor = pages(make.account(anna))
+    for passphrase, says in (("", "Enter your passphrase"), *[("guessed wrongly", "This passphrase is not right")] * 5):
+        page = visitor.get("own_record.page").press("Download everything (JSON)", passphrase=passphrase)
+        assert page.status == 422
+        assert page.errors[0].startswith(says)
+    answer = take(visitor)
+    assert answer.status_code == 422
+    assert b"tried too often" in answer.data
+    session.rollback()
+    assert session.scalar(select(AuditEntry).where(AuditEntry.action == "own_record_downloaded")) is None
+
+
+def test_the_patient_reads_when_a_caregiver_looked(record, make, anna, pages):
+    caregiver = pages(record)
+    for page in ("own_record.page", "own_record.sheet", "reports.earlier"):
+        caregiver.get(page)
+    listed = pages(make.account(anna)).get("trail.who_looked")
+    assert listed.text.count("Cora (caregiver)") == 4  # three looks, and the report that she sent
+    assert listed.text.count("Looked at it") == 3
+    assert not listed.shows("Anna (patient)")

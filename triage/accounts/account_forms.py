@@ -9,7 +9,7 @@ from triage.accounts.joining_forms import NewPassphraseForm
 from triage.accounts.services import Refused
 from triage.fields import Hidden, Password
 
-_SAYS = {
+SAYS = {
     Refused.UNKNOWN: "This passphrase is not right. Try again.",
     Refused.TOO_MANY: "A wrong passphrase was tried too often. Wait up to 15 minutes. Call if you need help now.",
     Refused.DEMO_PASSWORD: "Demo accounts work only on the machine that runs the demonstration.",
@@ -25,7 +25,7 @@ class UnlockForm(FlaskForm):
 
     def refuse(self, why: Refused) -> None:
         """Say why it stays locked."""
-        self.passphrase.errors = [_SAYS[why]]
+        self.passphrase.errors = [SAYS[why]]
 
 
 class ChangePassphraseForm(NewPassphraseForm):
@@ -37,4 +37,4 @@ class ChangePassphraseForm(NewPassphraseForm):
 
     def refuse(self, why: Refused) -> None:
         """The present one was not right."""
-        self.present.errors = [_SAYS[why]]
+        self.present.errors = [SAYS[why]]

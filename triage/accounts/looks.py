@@ -1,7 +1,7 @@
 """Who looked at what, and who was refused: noted while a request is answered, written before the answer leaves.
 
-`access` notes each row about a patient that it hands to the staff, so that no view can forget it; pages that list
-patients note themselves. What is noted becomes entries of the audit trail when a page was shown; a redirect shows
+`access` notes each row about a patient that it hands to staff or a caregiver, so that no view can forget it; pages that
+list patients note themselves. What is noted becomes entries of the audit trail when a page was shown; a redirect shows
 nothing. The answer leaves after they are written.
 
 A list that is asked for again and again, as an open queue is every two seconds, is one look in `LIST_AGAIN_AFTER`:
@@ -25,7 +25,7 @@ from sqlalchemy.orm import Session
 from triage import logs
 from triage.accounts import audit
 from triage.database import writing
-from triage.models import Person
+from triage.models import Person, Role
 
 LIST_AGAIN_AFTER = timedelta(minutes=15)
 _NOTED = "triage_looks"
@@ -45,8 +45,8 @@ class _Noted:
 
 
 def at_patient(person: Person, patient_id: UUID) -> None:
-    """Somebody of the staff is given something about that patient."""
-    if person.is_staff:
+    """Somebody is given something about that patient; the patients' own looks are nobody's business."""
+    if person.role != Role.PATIENT:
         _note(_Noted("patient_seen", person.id, patient_id, shown=True))
 
 

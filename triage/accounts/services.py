@@ -123,6 +123,14 @@ def unlock(
         audit.record(session, "unlocked", by=person, at=at)
 
 
+def confirm(
+    session: Session, person: Person, password: str, at: datetime, *, address: str = "", device: str = ""
+) -> None:
+    """It is the person themselves, and not somebody who found the device. Raises SignInRefused."""
+    with _right(session, person.sign_in_name, person, password, at, address, device):
+        audit.record(session, "passphrase_confirmed", by=person, at=at)
+
+
 def change_passphrase(
     session: Session, person: Person, password: str, new: str, at: datetime, *, address: str = "", device: str = ""
 ) -> None:

@@ -179,14 +179,14 @@ def _by_id(session: Session, query: Select[Any]) -> dict[UUID | None, Any]:
 
 
 def looks_at(session: Session, patient: Patient, before: int | None = None) -> Page:
-    """What staff saw and did about the patient, the latest first. One who was erased since is still told of."""
+    """What others saw and did about the patient, the latest first. One who was erased since is still told of."""
     query = (
         select(AuditEntry)
         .outerjoin(Person, Person.id == AuditEntry.person_id)
         .where(
             AuditEntry.patient_id == patient.id,
             AuditEntry.person_id.is_not(None),
-            or_(Person.id.is_(None), Person.role.not_in((Role.PATIENT, Role.CAREGIVER))),
+            or_(Person.id.is_(None), Person.role != Role.PATIENT),
         )
     )
     if before is not None:

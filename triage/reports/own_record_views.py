@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from triage import clock
+from triage.accounts import looks
 from triage.accounts.access import own_patient, person, roles
+from triage.accounts.confirming import PassphraseForm, confirmed
 from triage.database import db
 from triage.models import Role
 from triage.reports import own_record, sheet_pdf
@@ -20,12 +22,20 @@ REPORTERS = (Role.PATIENT, Role.CAREGIVER)
 @bp.get("/my-record")
 @roles(*REPORTERS)
 def page() -> ResponseReturnValue:
-    patient = own_patient(person())
-    return render_template(
+    return _page(PassphraseForm())
+
+
+def _page(form: PassphraseForm) -> ResponseReturnValue:
+    somebody = person()
+    patient = own_patient(somebody)
+    looks.at_patient(somebody, patient.id)
+    page = render_template(
         "reports/my_record.html",
         summary=own_record.summary(db.session, patient, clock.now()),
-        own=person().role == Role.PATIENT,
+        own=somebody.role == Role.PATIENT,
+        form=form,
     )
+    return page, 422 if form.errors else 200
 
 
 @bp.get("/my-record/sheet")
@@ -33,25 +43,24 @@ def page() -> ResponseReturnValue:
 def sheet() -> ResponseReturnValue:
     """One sheet of paper for a visit."""
     patient = own_patient(person())
+    looks.at_patient(person(), patient.id)
     return render_template("reports/sheet.html", summary=own_record.summary(db.session, patient, clock.now()))
 
 
-@bp.post("/my-record/json")
+@bp.post("/my-record/file")
 @roles(Role.PATIENT)
-def as_json() -> ResponseReturnValue:
-    """All own data. Sent by POST: it writes into the audit trail, and no browser fetches it ahead."""
-    somebody = person()
-    found = own_record.download(db.session, own_patient(somebody), somebody, clock.now())
+def take() -> ResponseReturnValue:
+    """All own data, or the sheet for a visit, for whoever knows the passphrase. Sent by POST: it writes into the audit
+    trail, and no browser fetches it ahead."""
+    somebody, form, now = person(), PassphraseForm(), clock.now()
+    if not confirmed(db.session, somebody, form, now):
+        return _page(form)
+    patient = own_patient(somebody)
+    if request.form.get("press") == "pdf":
+        sheet = own_record.download_sheet(db.session, patient, somebody, now)
+        return _file(sheet_pdf.of(sheet), "application/pdf", "sheet.pdf")
+    found = own_record.download(db.session, patient, somebody, now)
     return _file(json.dumps(found, ensure_ascii=False, indent=1).encode(), "application/json", "record.json")
-
-
-@bp.post("/my-record/pdf")
-@roles(Role.PATIENT)
-def as_pdf() -> ResponseReturnValue:
-    """The sheet for a visit."""
-    somebody = person()
-    found = own_record.download_sheet(db.session, own_patient(somebody), somebody, clock.now())
-    return _file(sheet_pdf.of(found), "application/pdf", "sheet.pdf")
 
 
 def _file(content: bytes, kind: str, name: str) -> Response:

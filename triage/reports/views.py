@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from triage import clock
+from triage.accounts import looks
 from triage.accounts.access import own_patient, patients_of, person, report_for, roles
 from triage.alerts import mutes, promise, pulse
 from triage.database import db
@@ -223,6 +224,7 @@ def _result(record: ReportRecord) -> ResponseReturnValue:
 @bp.get("/reports")
 @roles(*REPORTERS)
 def earlier() -> ResponseReturnValue:
+    looks.at_patient(person(), own_patient(person()).id)
     query = _reports_of(person()).options(joinedload(ReportRecord.assessment), joinedload(ReportRecord.reporter))
     return render_template("reports/earlier.html", records=db.session.scalars(query).all())
 
