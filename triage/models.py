@@ -5,7 +5,7 @@ Reports and assessments are never updated, alerts never deleted (a test of the h
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID, uuid4
@@ -706,6 +706,10 @@ class ThinkingBaseline(Model):
     accepted_by: Mapped[Person | None] = relationship(foreign_keys=accepted_by_id)
 
 
+CAME_LATE = timedelta(minutes=5)
+"""A report that came so long after it was answered is told as one that a phone had to keep."""
+
+
 class ReportRecord(Model):
     """A report as stored: written once, never changed."""
 
@@ -724,6 +728,13 @@ class ReportRecord(Model):
     patient: Mapped[Patient] = relationship()
     reporter: Mapped[Person] = relationship()
     assessment: Mapped[AssessmentRecord] = relationship(back_populates="report")
+
+    @property
+    def was_kept_until(self) -> datetime | None:
+        """When it came, where a phone without a connection had kept it for minutes or longer; None else."""
+        assessment: AssessmentRecord | None = self.assessment
+        came = assessment.made_at if assessment else self.reported_at
+        return came if came - self.reported_at >= CAME_LATE else None
 
 
 class AssessmentRecord(Model):

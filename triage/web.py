@@ -48,7 +48,7 @@ from triage.care_team import work_views as alert_work
 from triage.database import db
 from triage.models import Cover, Person, Role
 from triage.monitoring import views as monitoring
-from triage.reports import emergency, first_check, own_record_views, reminding, telephone
+from triage.reports import emergency, first_check, forms, offline, own_record_views, reminding, telephone
 from triage.reports import views as reports
 from triage.rules.loading import RuleFileErrors, load, read_folder, read_texts
 from triage.rules.report import celsius_to_fahrenheit
@@ -69,6 +69,7 @@ ROOMS = (
     reminding,
     emergency,
     first_check,
+    offline,
     telephone,
     alerts,
     monitoring,
@@ -87,7 +88,7 @@ HEADERS = {
     # Styles, scripts and images come from our own /static/ and nowhere else; nothing inline runs.
     _POLICY: (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        "worker-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -336,6 +337,8 @@ def _templates(app: Flask) -> None:
             "navigation": _navigation(person),
             "heartbeat": _heartbeat(person),
             "covering": _covering(person),
+            # Whose phone it is, for the scripts that keep what could not be sent; empty for staff.
+            "reporter_stamp": forms.stamp_of(str(person.id)) if person is not None and not person.is_staff else "",
         }
 
 
@@ -503,6 +506,8 @@ def _headers(app: Flask) -> None:
     def static_headers(static: Any, path: str, url: str) -> None:
         for name, value in headers.items():
             static[name] = value
+        if path.endswith("worker.js"):
+            static["Service-Worker-Allowed"] = "/"  # it lies below /static/, and stands in for pages beside it
 
     # WhiteNoise answers for /static/ before Flask is asked, compressed where a .gz lies beside the file.
     app.wsgi_app = WhiteNoise(  # type: ignore[method-assign]
@@ -511,5 +516,6 @@ def _headers(app: Flask) -> None:
         prefix="static/",
         max_age=300,
         allow_all_origins=False,
+        mimetypes={".webmanifest": "application/manifest+json"},
         add_headers_function=static_headers,
     )

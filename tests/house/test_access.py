@@ -112,6 +112,10 @@ TABLE = {
     "reminding.turn_off": Row(REPORTERS),
     # Whoever needs it has no time to sign in; it tells nothing of anybody.
     "emergency.page": PUBLIC,
+    # What a phone needs without a connection: whose else a kept form is, tests/reports/test_offline.py asks.
+    "offline.page": Row(REPORTERS),
+    "offline.token": Row(REPORTERS),
+    "offline.kept": Row(REPORTERS),
     "thinking.first": Row(REPORTERS),
     "thinking.accept": Row({NURSE}, of="patient"),
     "telephone.home": Row({NURSE}, of="patient"),

@@ -12,17 +12,18 @@ import pytest
 from triage.paths import folder, top
 
 STATIC = folder("static")
+BUILT = ["site.css", "site.js", "editor.js", "queue.js", "result.js", "reporter.js", "worker.js"]
 BUILD = "run `npm ci && npm run build` in assets/ and commit what it wrote"
 
 
-@pytest.mark.parametrize("name", ["site.css", "site.js", "editor.js", "queue.js", "result.js"])
+@pytest.mark.parametrize("name", BUILT)
 def test_no_page_asks_another_server_or_for_a_typeface_that_is_not_ours(name):
     text = (STATIC / name).read_text().replace("http://www.w3.org/", "")  # names of XML dialects, never asked for
     found = re.findall(r"frutiger|assets\.nhs\.uk|https?://|@font-face", text, re.IGNORECASE)
     assert not found, f"static/{name} holds {sorted(set(found))}"
 
 
-@pytest.mark.parametrize("name", ["site.css", "site.js", "editor.js", "queue.js", "result.js"])
+@pytest.mark.parametrize("name", BUILT)
 def test_the_compressed_file_is_the_same_file(name):
     assert gzip.decompress((STATIC / f"{name}.gz").read_bytes()) == (STATIC / name).read_bytes(), BUILD
 

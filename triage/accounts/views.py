@@ -108,9 +108,13 @@ def sign_in() -> ResponseReturnValue:
 @bp.post("/sign-out")
 @roles(*Role)
 def sign_out() -> ResponseReturnValue:
-    services.sign_out(db.session, person(), clock.now())
+    somebody = person()
+    services.sign_out(db.session, somebody, clock.now())
     sessions.end(clock.now())
-    return redirect(url_for("accounts.sign_in"))
+    answer = current_app.make_response(redirect(url_for("accounts.sign_in")))
+    if not somebody.is_staff:
+        answer.headers["Clear-Site-Data"] = '"storage"'  # what the phone had kept, and the worker that keeps it
+    return answer
 
 
 def sign_in_first() -> ResponseReturnValue | None:

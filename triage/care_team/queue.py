@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from triage import logs
 from triage.models import (
+    CAME_LATE,
     Alert,
     AlertFinding,
     AlertKind,
@@ -36,6 +37,7 @@ from triage.rules.ruleset import Ruleset
 from triage.ruleset_editor import versions
 
 SILENCE = "No report came"
+KEPT = "kept by the phone until it had a connection"
 REJUDGED = "judged again, other days of the therapy are known now"
 UNREADABLE = "the reasons could not be read: open the record and look at the report itself"
 
@@ -323,6 +325,9 @@ def _line(session: Session, finding: AlertFinding, team: CareTeam, news: bool, h
     who, answered_at = SILENCE, None
     if finding.kind == AlertKind.REPORT and finding.report is not None:
         who = reporter_words(finding.report.reporter)
+        if finding.found_at - finding.report.reported_at >= CAME_LATE:
+            answered = clock_words(finding.report.reported_at, finding.found_at, team.time_zone)
+            who = f"{who}, answered {answered}, {KEPT}"
     elif finding.kind == AlertKind.REJUDGMENT and finding.rejudgment is not None:
         report = finding.rejudgment.report
         sent = clock_words(report.reported_at, finding.found_at, team.time_zone)

@@ -92,6 +92,8 @@ class Entry:
     note: str = ""
     report_id: UUID | None = None
     day: int | None = None
+    kept_until: datetime | None = None
+    """When the report came, where the phone had to keep it."""
     answers: tuple[tuple[str, str], ...] = ()
     not_asked: tuple[str, ...] = ()
     held_back: bool = False
@@ -448,6 +450,7 @@ def _report(session: Session, record: ReportRecord, patient: Patient, held_back:
         urgency=assessment.urgency if assessment else None,
         note=told.note,
         report_id=record.id,
+        kept_until=record.was_kept_until,
         day=told.days_since_therapy,
         answers=tuple(answers),
         not_asked=not_asked(told, catalogue),

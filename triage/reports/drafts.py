@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -44,17 +44,20 @@ def too_old(session: Session, person: Person, at: datetime) -> bool:
 
 
 def save(session: Session, person: Person, step: str, typed: Typed, at: datetime, *, about: UUID | None = None) -> None:
-    """Keep what was typed on that step. A draft that is too old, or about another patient than `about`, is begun anew;
-    None is a reporter's own patient."""
+    """Keep what was typed on that step at `at`. A draft that is too old, or about another patient than `about`, is
+    begun anew; None is a reporter's own patient. What a phone had to keep replaces nothing that was typed later."""
     with writing(session):
         draft = session.get(ReportDraft, person.id)
         if draft is not None and (at - draft.begun_at >= LASTS or draft.patient_id != about):
             draft.answers, draft.token, draft.begun_at, draft.patient_id = {}, new_token(), at, about
         if draft is None:
             draft = ReportDraft(person_id=person.id, token=new_token(), answers={}, begun_at=at, patient_id=about)
+            draft.updated_at = at
             session.add(draft)
+        if _typed_at(draft.answers.get(step, {})) > at:
+            return
         draft.answers = {**draft.answers, step: {**typed, _AT: at.isoformat()}}
-        draft.updated_at = at
+        draft.updated_at = max(at, draft.updated_at)
         if person.role != Role.NURSE and typed.get("unit") in ("c", "f"):
             person.temperature_unit = typed["unit"]  # what the thermometer at home shows; a nurse hears of many
 
@@ -83,5 +86,10 @@ def still_true(answers: Mapping[str, Typed], at: datetime) -> dict[str, Typed]:
 
 
 def _over(typed: Typed, at: datetime) -> bool:
+    return at - _typed_at(typed) >= ASKED_AGAIN_AFTER
+
+
+def _typed_at(typed: Typed) -> datetime:
+    """When the step was answered; long ago where that is not known."""
     asked = typed.get(_AT)
-    return asked is None or at - datetime.fromisoformat(asked) >= ASKED_AGAIN_AFTER
+    return datetime.fromisoformat(asked) if asked else datetime.min.replace(tzinfo=UTC)

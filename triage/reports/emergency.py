@@ -46,15 +46,18 @@ _NOT_SEEN_AT_HOME = (
 @public
 @without_records
 def page() -> ResponseReturnValue:
-    ruleset = _rules()
+    return render_template("reports/emergency.html", **signs(_rules()))
+
+
+def signs(ruleset: Ruleset) -> dict[str, list[str]]:
+    """What to look for, as a patient and as an onlooker reads it, and what is an emergency only together."""
     own = forms.Questions(ruleset.catalogue)
     seen = replace(own, caregiver_for="them")
-    return render_template(
-        "reports/emergency.html",
-        own=[text for _, text, _, _ in own.danger()],
-        seen=[text for _, text, _, _ in seen.danger()],
-        together=[rule.title for rule in together(ruleset)],
-    )
+    return {
+        "own": [text for _, text, _, _ in own.danger()],
+        "seen": [text for _, text, _, _ in seen.danger()],
+        "together": [rule.title for rule in together(ruleset)],
+    }
 
 
 def _rules() -> Ruleset:

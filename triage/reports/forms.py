@@ -150,14 +150,11 @@ class StepForm(FlaskForm):
 
     def stamp(self, person_id: str) -> None:
         """Mark the form as this person's."""
-        self.for_person.data = _stamps().dumps(person_id)
+        self.for_person.data = stamp_of(person_id)
 
     def belongs_to(self, person_id: str) -> bool:
         """Whether the fields that came were typed by this person."""
-        try:
-            return bool(_stamps().loads(self.for_person.data or "") == person_id)
-        except BadData:
-            return False
+        return is_stamp_of(person_id, self.for_person.data or "")
 
     def questions(self) -> Iterator[Field]:
         """The fields that are answers."""
@@ -183,6 +180,19 @@ class StepForm(FlaskForm):
             self.form_errors.append("Press one of the buttons")
             return False
         return good
+
+
+def stamp_of(person_id: str) -> str:
+    """What a page printed for this person carries: always the same, so that a phone knows whose it keeps."""
+    return str(_stamps().dumps(person_id))
+
+
+def is_stamp_of(person_id: str, text: str) -> bool:
+    """Whether `stamp_of` made that text for this person."""
+    try:
+        return bool(_stamps().loads(text) == person_id)
+    except BadData:
+        return False
 
 
 def _stamps() -> URLSafeSerializer:

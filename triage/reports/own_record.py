@@ -140,6 +140,7 @@ def _report(session: Session, record: ReportRecord, followed: tuple[Alert, datet
     return {
         "id": str(record.id),
         "reported_at": record.reported_at.isoformat(),
+        "received_at": record.assessment.made_at.isoformat(),
         "reported_by": {"name": record.reporter.name, "role": str(record.reporter.role)},
         "data": {key: value for key, value in stored.items() if key not in _CHECK},
         "thinking_check": None

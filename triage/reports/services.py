@@ -19,10 +19,14 @@ from triage.reports import baselines, history, thinking
 from triage.rules.engine import assess
 from triage.rules.report import Report, to_data
 from triage.rules.ruleset import Ruleset
+from triage.rules.urgency import Urgency
 from triage.ruleset_editor import versions
 
 FUTURE_ALLOWED = timedelta(minutes=5)
 """Two machines' clocks may differ a little."""
+
+LONGEST_WAIT = timedelta(hours=72)
+"""For how long a phone without a connection keeps what it could not send; assets/kept.mjs has the same."""
 
 
 class FromTheFuture(ValueError):
@@ -53,15 +57,17 @@ def submit(
     about: UUID | None = None,
     check: thinking.Scored | None = None,
 ) -> ReportRecord:
-    """Store a report of `reporter` about their patient, made at `at` (UTC), with all that follows from it. A nurse who
-    writes what she is told on the telephone says `about` whom: a patient of her own team. `check` is the thinking check
-    of the report: the first finished one is kept as the patient's own baseline.
+    """Store a report of `reporter` about their patient, made at `at` (UTC), with all that follows from it. It came at
+    `now`, which is later where a phone had to keep it: alerts begin then, since nobody could have known before. A nurse
+    who writes what she is told on the telephone says `about` whom: a patient of her own team. `check` is the thinking
+    check of the report: the first finished one is kept as the patient's own baseline.
 
     Report, assessment, alert and audit entry commit together or not at all. `token` came with the form: a report sent
     twice is stored once, and the first one is returned; one with other answers is a report of its own. Raises
     FromTheFuture, and LookupError for a reporter without a patient, or a nurse of another team.
     """
-    if at > (now or at) + FUTURE_ALLOWED:
+    came = now or at
+    if at > came + FUTURE_ALLOWED:
         raise FromTheFuture
     patient_id = about if reporter.role == Role.NURSE else reporter.patient_id
     if patient_id is None:
@@ -88,7 +94,7 @@ def submit(
         session.add(record)
         session.flush()
         assessment = assess(ruleset, known, [past for _, past in earlier])
-        versions.keep(session, ruleset, at)
+        versions.keep(session, ruleset, came)
         session.add(
             AssessmentRecord(
                 report_id=record.id,
@@ -96,14 +102,23 @@ def submit(
                 urgency=assessment.urgency,
                 body=assessment.to_bytes(),
                 history=[str(report_id) for report_id, _ in earlier],
-                made_at=at,
+                made_at=came,
             )
         )
         baselines.add_first(session, patient, reporter, check, at)
-        alerts.add_finding(session, ruleset, patient, assessment, AlertKind.REPORT, record.id, at)
+        alerts.add_finding(session, ruleset, patient, assessment, AlertKind.REPORT, record.id, came)
         session.execute(delete(ReportDraft).where(ReportDraft.person_id == reporter.id))
-        audit.record(session, "report_submitted", by=reporter, patient=patient, subject=str(record.id), at=at)
+        audit.record(session, "report_submitted", by=reporter, patient=patient, subject=str(record.id), at=came)
     return record
+
+
+def preview(
+    session: Session, ruleset: Ruleset, report: Report, patient: Patient, reporter: Person, at: datetime
+) -> Urgency:
+    """What the report would ask for, were it sent now: a phone that cannot send it has to say whom to call."""
+    known = replace(report, patient=str(patient.id), reporter=str(reporter.role), reported_at=at)
+    earlier = history.before(session, patient.id, at, ruleset.catalogue)
+    return assess(ruleset, known, [past for _, past in earlier]).urgency
 
 
 def _says_the_same(record: ReportRecord, report: Report) -> bool:

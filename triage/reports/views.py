@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -21,6 +21,7 @@ from triage.models import Patient, Person, ReportDraft, ReportRecord, Role
 from triage.reports import baselines, changes, drafts, forms, history, results, services, telling, thinking
 from triage.rules.catalogue import Asked
 from triage.rules.report import Report
+from triage.rules.urgency import Urgency
 from triage.ruleset_editor import versions
 
 bp = Blueprint("reports", __name__)
@@ -36,6 +37,9 @@ class Asking:
     questions: forms.Questions
     draft: ReportDraft | None
     at: datetime
+    """When they answered: now, but for what their phone had to keep while it had no connection."""
+    waited: timedelta | None = None
+    """For how long a phone has kept it; None for what was sent at once."""
 
     @property
     def typed(self) -> forms.Answers:
@@ -49,7 +53,8 @@ class Asking:
 
 
 def _asking() -> Asking:
-    reporter, at = person(), clock.now()
+    reporter, waited = person(), _waited()
+    at = clock.now() - (waited or timedelta())
     patient = own_patient(reporter)
     catalogue = versions.active().catalogue
     caregiver_for = patient.name if reporter.role == Role.CAREGIVER else ""
@@ -58,7 +63,17 @@ def _asking() -> Asking:
         unit=reporter.temperature_unit,
         thinking=baselines.asked(db.session, patient, catalogue, at),
     )
-    return Asking(reporter, patient, questions, drafts.current(db.session, reporter, at), at)
+    return Asking(reporter, patient, questions, drafts.current(db.session, reporter, at), at, waited)
+
+
+def _waited() -> timedelta | None:
+    """For how long the fields were kept on the phone. Only the reporter's own: a phone has more than one user."""
+    if "waited" not in request.form:
+        return None
+    if not forms.is_stamp_of(str(person().id), request.form.get("for_person", "")):
+        abort(403)
+    seconds = request.form.get("waited", 0, type=int)
+    return min(max(timedelta(), timedelta(seconds=min(seconds, 10**9))), services.LONGEST_WAIT)
 
 
 @bp.get("/report")
@@ -82,6 +97,8 @@ def home() -> ResponseReturnValue:
         at=asking.at,
         start=asking.questions.catalogue.asked_when(Asked.START),
         token=drafts.new_token(),
+        stamp=forms.stamp_of(str(asking.reporter.id)),
+        meanwhile=_meanwhile(asking, forms.too_unwell(asking.questions, asking.typed)),
         first_check=baselines.is_missing(db.session, asking.patient, asking.questions.catalogue, asking.at),
     )
 
@@ -90,8 +107,13 @@ def home() -> ResponseReturnValue:
 @roles(*REPORTERS)
 def too_unwell() -> ResponseReturnValue:
     asking = _asking()
-    report = forms.too_unwell(asking.questions, asking.typed)
-    return _result(_submit(asking, report, request.form.get("token") or drafts.new_token()))
+    token = request.form.get("token") or drafts.new_token()
+    if asking.waited is not None:
+        # It may have come without the phone knowing. What was typed went with it then, so that it would say less now.
+        this = (ReportRecord.token == token, ReportRecord.reported_at > asking.at - timedelta(minutes=1))
+        if (sent := db.session.scalar(_reports_of(asking.reporter).where(*this))) is not None:
+            return _result(sent)
+    return _result(_submit(asking, forms.too_unwell(asking.questions, asking.typed), token))
 
 
 @roles(*REPORTERS)
@@ -139,7 +161,7 @@ def _printed(asking: Asking, step: str, form: forms.StepForm) -> forms.StepForm:
 
 
 def _keep(asking: Asking, step: str, form: forms.StepForm) -> ResponseReturnValue:
-    at = clock.now()
+    at = asking.at
     answers: dict[str, Any] = {**asking.answers, step: form.typed()}
     if step == "danger" and forms.danger_ticked(answers):
         # The same signs again, as by the back button: they are sent already. Nothing is sent twice, and what stands
@@ -148,9 +170,10 @@ def _keep(asking: Asking, step: str, form: forms.StepForm) -> ResponseReturnValu
             return redirect(url_for("reports.result", report_id=sent))
         # Sent before the rest is asked: whoever ticks one of these may never reach the last page. What was answered
         # before goes with it, and stays, so that the rest can be answered.
-        typed = {**asking.typed, step: form.typed()}  # read now: sending it takes the draft away
+        # Read now: sending it takes the draft away.
+        typed, begun_at = {**asking.typed, step: form.typed()}, asking.draft.begun_at if asking.draft else at
         record = _submit(asking, forms.to_report(asking.questions, typed), form["token"].data or drafts.new_token())
-        drafts.keep(db.session, asking.reporter, typed, at)
+        drafts.keep(db.session, asking.reporter, typed, begun_at)
         drafts.save(db.session, asking.reporter, step, {**form.typed(), drafts.SENT: str(record.id)}, at)
         return _result(record)
     drafts.save(db.session, asking.reporter, step, form.typed(), at)
@@ -176,6 +199,8 @@ def check() -> ResponseReturnValue:
         before=before,
         changes=changes.since(history.read(before, catalogue), report, catalogue) if before else (),
         report=report,
+        stamp=forms.stamp_of(str(asking.reporter.id)),
+        meanwhile=_meanwhile(asking, report),
         therapy=catalogue.therapies[report.therapy].label if report.therapy else "not known",
         headings=forms.HEADINGS,
         progress=_progress(asking, None),
@@ -200,19 +225,24 @@ def send() -> ResponseReturnValue:
     if asking.draft is None:
         flash("There was no finished report to send. Nothing was sent. Please answer the questions again.")
         return redirect(url_for("reports.home"))
+    # It was finished after the last of its pages came, whatever the phone's clock says.
+    draft = asking.draft
+    asking = replace(asking, at=max(asking.at, draft.updated_at))
     if missing := forms.first_open(asking.questions, asking.answers):
         return redirect(_where(missing))
-    return _result(_submit(asking, forms.to_report(asking.questions, asking.answers), asking.draft.token))
+    return _result(_submit(asking, forms.to_report(asking.questions, asking.answers), draft.token))
 
 
 def _submit(asking: Asking, report: Report, token: str) -> ReportRecord:
+    now = clock.now()
     return services.submit(
         db.session,
         versions.active(),
         report,
         asking.reporter,
         token[:64],
-        clock.now(),
+        now if asking.waited is None else asking.at,
+        now=now,
         check=forms.check_of(asking.questions, asking.typed),
     )
 
@@ -263,6 +293,12 @@ def result(report_id: UUID) -> ResponseReturnValue:
         held_back=bool(mutes.held_back(db.session, [record.id])),
         unfinished=draft is not None and "danger" in draft.answers and record.reporter_id == person().id,
     )
+
+
+def _meanwhile(asking: Asking, report: Report) -> str:
+    """The urgency of a report that asks for a call now, else nothing: a phone that cannot send it says whom to call."""
+    urgency = services.preview(db.session, versions.active(), report, asking.patient, asking.reporter, asking.at)
+    return urgency.code if urgency >= Urgency.URGENT else ""
 
 
 def _reports_of(reporter: Person) -> Any:
