@@ -4,8 +4,9 @@ import { CACHE, LONGEST, PAGE, drop, empty, forms, keep, note, noted } from './k
 
 const PARTS = ['/static/site.css', '/static/reporter.js', '/static/icon.svg'] // what the stored page is made of
 const OURS = /^\/($|sign-in$|emergency$|account|report$|report\/|reports|my-record|reminders|thinking-check\/|who-looked$|on-this-phone$)/
-const REPORT = /^\/report\/[a-z-]+$/
+const KEPT = /^\/(report|thinking-check)\/[a-z-]+$/ // forms of these are kept, others have to be filled in again
 const PATIENCE = 10_000 // milliseconds: then a connection that does not answer counts as none
+const EMERGENCY_PATIENCE = 3_000
 const STORE_EVERY = 10 * 60_000
 const NO_ANSWER = ['none', 'unsure']
 
@@ -20,9 +21,9 @@ self.addEventListener('fetch', (event) => {
   else if (request.mode !== 'navigate') return
   else if (pathname === '/sign-out') { if (!navigator.onLine) event.respondWith(shown('sign-out')) }
   else if (!OURS.test(pathname)) return
-  else if (request.method === 'GET') event.respondWith(asked(request))
-  else if (REPORT.test(pathname)) event.respondWith(answered(request, pathname))
-  else event.respondWith(inTime(request).catch(() => shown('lost')))
+  else if (request.method === 'GET') event.respondWith(asked(request, pathname))
+  else if (KEPT.test(pathname)) event.respondWith(answered(request, pathname))
+  else event.respondWith(fetch(request).catch(() => shown('lost')))
 })
 
 self.addEventListener('message', (event) => {
@@ -34,17 +35,19 @@ self.addEventListener('sync', (event) => event.waitUntil(send())) // one that fa
 // --- without a connection
 
 // A request of a page cannot be given up, only not waited for. Sent late after all it is the same report: its token tells.
-const inTime = (request) => Promise.race([
+const inTime = (request, patience = PATIENCE) => Promise.race([
   fetch(request),
-  new Promise((_, reject) => setTimeout(reject, PATIENCE, new Error('no answer')))
+  new Promise((_, reject) => setTimeout(reject, patience, new Error('no answer')))
 ])
 
-async function asked (request) {
+async function asked (request, path) {
+  const emergency = path === '/emergency'
   try {
-    return await inTime(request)
-  } catch {
-    return shown()
-  }
+    const answer = await inTime(request, emergency ? EMERGENCY_PATIENCE : PATIENCE)
+    // Broken, and not by a page of ours, which says whom to call: something between says that it reaches no server.
+    if (answer.status < 500 || (!emergency && answer.headers.has('Content-Security-Policy'))) return answer
+  } catch { /* no connection */ }
+  return shown()
 }
 
 async function answered (request, path) {

@@ -7,11 +7,13 @@ import json
 import pytest
 from playwright.sync_api import expect
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from tests.browsing import follow
 from tests.journeys.test_road import checked
 from tests.make import PASSWORD
 from triage.models import ReportRecord
+from triage.reports import services
 
 pytestmark = pytest.mark.database("sqlite")
 
@@ -32,6 +34,16 @@ STORED = """async () => {
     return found.sort();
 }"""
 
+AGE = """async hours => {
+    const open = indexedDB.open("triage", 1);
+    await new Promise(done => { open.onsuccess = done });
+    const forms = open.result.transaction("forms", "readwrite").objectStore("forms");
+    const all = forms.getAll();
+    await new Promise(done => { all.onsuccess = done });
+    for (const form of all.result) forms.put({ ...form, at: form.at - hours * 3_600_000 });
+    await new Promise(done => { forms.transaction.oncomplete = done });
+    open.result.close();
+}"""
 WORKERS = "async () => (await navigator.serviceWorker.getRegistrations()).length"
 
 
@@ -54,6 +66,11 @@ def ready(page, person):
     sign_in(page, person)
     until(page, STORED, lambda stored: "/no-connection" in stored)
     return page
+
+
+def told(page, words):
+    """The line above the page says it; the others in it are hidden."""
+    expect(page.locator("#unsent p:visible", has_text=words)).to_be_visible()
 
 
 def until(page, script, good):
@@ -91,7 +108,7 @@ def test_a_report_is_kept_without_a_connection_and_sent_once(make, otto, browse,
     press(phone, "Send")
     expect(checked(phone).get_by_role("heading", name=UNSENT)).to_be_visible()
     phone.goto("/my-record")
-    expect(phone.locator("#unsent")).to_contain_text(UNSENT)
+    expect(phone.get_by_role("heading", name=UNSENT)).to_be_visible()
     assert reports(session) == []
     kept = phone.evaluate(KEPT)
     assert [form["path"] for form in kept] == ["/report/send"]
@@ -154,9 +171,9 @@ def test_after_the_sign_in_ended_a_kept_report_waits_for_its_own_person(make, ot
     phone.context.clear_cookies()
     phone.context.set_offline(False)
     follow(phone.locator("#unsent").get_by_role("link", name="Sign in"))
-    expect(phone.locator("#unsent")).to_contain_text(UNSENT)
+    told(phone, UNSENT)
     sign_in(phone, make.account(otto))
-    expect(phone.locator("#unsent")).to_contain_text("is sent now")
+    told(phone, "is sent now")
     follow(phone.get_by_role("link", name="Read what to do now"))
     assert len(reports(session)) == 1
     assert phone.locator("#unsent").is_hidden()
@@ -193,3 +210,41 @@ def test_no_page_of_a_person_is_stored_and_signing_out_leaves_nothing(make, otto
     follow(phone.get_by_role("button", name="Sign out"))
     assert phone.evaluate(STORED) == []
     assert phone.evaluate(WORKERS) == 0
+
+
+def test_a_server_that_fails_counts_as_no_connection(make, otto, browse, session, monkeypatch):
+    phone = ready(browse("phone"), make.account(otto))
+    quiet_day(phone)
+    asked = []
+    phone.on("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+    with monkeypatch.context() as broken:
+        broken.setattr(services, "submit", fail)
+        press(phone, "Send")
+        expect(phone.get_by_role("heading", name=UNSENT)).to_be_visible()
+        phone.goto("/my-record")
+        told(phone, UNSENT)
+        phone.get_by_role("button", name="Sign out").click()  # stays on the page
+        told(phone, UNSENT)
+        assert "Signing out deletes it" in asked[0]
+    phone.reload()
+    told(phone, "is sent now")
+    assert len(reports(session)) == 1
+
+
+def fail(*args, **kwargs):
+    raise OperationalError("INSERT", {}, Exception("the disk is full"))
+
+
+def test_what_is_too_old_to_be_sent_is_deleted_and_told_of(make, otto, browse, session):
+    phone = ready(browse("phone"), make.account(otto))
+    quiet_day(phone)
+    phone.context.set_offline(True)
+    press(phone, "Send")
+    phone.evaluate(AGE, 73)
+    phone.context.set_offline(False)
+    phone.goto("/report")
+    told(phone, "was never sent")
+    phone.get_by_role("button", name="I have read this").click()  # stays on the page
+    expect(phone.locator("#unsent")).to_be_hidden()
+    assert phone.evaluate(KEPT) == []
+    assert reports(session) == []
