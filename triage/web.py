@@ -45,6 +45,7 @@ from triage.care_team import handover_views as handover
 from triage.care_team import numbers_views as numbers
 from triage.care_team import views as care_team
 from triage.care_team import work_views as alert_work
+from triage.compressed import compress
 from triage.database import db
 from triage.models import Cover, Person, Role
 from triage.monitoring import views as monitoring
@@ -445,6 +446,11 @@ def _note_commits(app: Flask) -> None:
                 g.saved = True
 
 
+def _is_of_staff() -> bool:
+    somebody = access.signed_in()
+    return somebody is not None and somebody.is_staff
+
+
 def _error_pages(app: Flask) -> None:
     @app.errorhandler(CSRFError)
     def page_too_old(error: CSRFError) -> ResponseReturnValue:
@@ -493,6 +499,8 @@ def _headers(app: Flask) -> None:
     @app.after_request
     def add_headers(response: Response) -> Response:
         response.headers.update(headers | NOT_KEPT)
+        if not g.get("broken") and not _is_of_staff():
+            compress(request, response)  # staff sit at a cable, and their queue may be long
         if "style_nonce" in g:
             # The code editor of the rules writes its own style sheet; its nonce is good for this one page.
             policy = headers[_POLICY].replace("style-src 'self'", f"style-src 'self' 'nonce-{g.style_nonce}'")

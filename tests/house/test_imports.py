@@ -33,7 +33,7 @@ MAY: tuple[tuple[str, str], ...] = (
     # Runs on another machine: it knows no database.
     (r"watch", r"clock|paths|alerts\.channels\.(by_apprise|message)"),
     (r"rules\..*", r"rules\..*"),
-    (r"clock|paths", r""),
+    (r"clock|paths|compressed", r""),
     (r"logs", r"clock"),
     (r"fields", r"rules\..*"),
     (r"database", r"rules\.urgency|paths"),
