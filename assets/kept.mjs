@@ -35,6 +35,8 @@ async function inside (mode, work) {
 export const forms = async () => (await inside('readonly', (forms) => forms.getAll())).sort((one, other) => one.at - other.at)
 export const keep = (form) => inside('readwrite', (forms) => forms.put(form))
 export const drop = (key) => inside('readwrite', (forms) => forms.delete(key))
+// What is to be done meanwhile, by the most urgent of these finished reports.
+export const worst = (finished) => ['emergency', 'urgent'].find((call) => finished.some((form) => form.call === call)) || 'report'
 
 // What else is remembered: 'reporter' (whose phone it is, a stamp), 'stored' (when the page was), and for the next page that
 // is looked at 'sent', 'open', 'gone' and 'sign-in'.

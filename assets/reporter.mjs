@@ -1,12 +1,16 @@
 // On pages of patients and caregivers, on those before signing in, and on the page that is stored: says what this phone keeps
 // and has not sent, and has it sent. Everything else works without it.
-import { drop, forms, noted, unnote } from './kept.mjs'
+import { drop, forms, noted, unnote, worst } from './kept.mjs'
 
 const EVERY = 30_000 // milliseconds; a server that was down tells nobody when it is back
 const root = document.documentElement
 const me = root.dataset.reporter // a stamp; none on the stored page and before signing in
 const isStored = 'state' in root.dataset
 const saysSo = ['emergency', 'urgent', 'report', 'step'].includes(root.dataset.state) // the stored page itself, in a card
+// What was sent may ask for a call now: whoever has just come to a page is led there, whoever is busy with it reads a line.
+let typed = false
+document.addEventListener('input', () => { typed = true })
+const isUntouched = () => !typed && performance.now() < 5_000
 const bar = document.getElementById('unsent')
 const clock = (at) => new Date(at).toLocaleString(root.lang, { weekday: 'long', hour: '2-digit', minute: '2-digit', hourCycle: 'h23' })
 
@@ -23,17 +27,17 @@ function say (name, about) {
 
 async function show () {
   const kept = await mine()
-  const finished = kept.find((form) => form.finished)
+  const finished = kept.filter((form) => form.finished)
   const strange = me && await noted('reporter') !== me
   const [sent, open, gone, signIn] = strange ? [] : await Promise.all(['sent', 'open', 'gone', 'sign-in'].map(noted))
   for (const [name, about] of Object.entries({ sent, open })) {
     if (about?.url === location.pathname) await unnote(name)
   }
   const news = (about) => about?.url !== location.pathname && about
-  say('report', !saysSo && finished)
-  say('step', !saysSo && !finished && kept[0])
+  for (const call of ['emergency', 'urgent', 'report']) say(call, !saysSo && call === worst(finished) && finished[0])
+  say('step', !saysSo && !finished.length && kept[0])
   say('sign-in', kept.length && signIn && !me && kept[0])
-  say('sent', !finished && news(sent))
+  say('sent', !finished.length && news(sent))
   say('open', !kept.length && !news(sent) && news(open))
   say('gone', gone)
   bar.hidden = !bar.querySelector('[data-says]:not([hidden])')
@@ -44,7 +48,7 @@ async function start () {
   if (!me && !await workers.getRegistration('/')) return
   await show()
   if (me) await workers.register('/static/worker.js', { scope: '/' })
-  workers.addEventListener('message', ({ data }) => isStored && data.next ? location.assign(data.next) : show())
+  workers.addEventListener('message', ({ data }) => data.next && (isStored || isUntouched()) ? location.assign(data.next) : show())
   const worker = (await workers.ready).active
   const look = () => worker.postMessage(me ? { reporter: me } : {})
   window.addEventListener('online', look)

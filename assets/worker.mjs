@@ -1,6 +1,6 @@
 // The service worker of patients' and caregivers' pages. It stores one page without anything personal, shows it where there
 // is no connection, and keeps a report that cannot be sent until it can. Everything else passes: no page of a person is stored.
-import { CACHE, LONGEST, PAGE, drop, empty, forms, keep, note, noted } from './kept.mjs'
+import { CACHE, LONGEST, PAGE, drop, empty, forms, keep, note, noted, worst } from './kept.mjs'
 
 const PARTS = ['/static/site.css', '/static/reporter.js', '/static/icon.svg'] // what the stored page is made of
 const OURS = /^\/($|sign-in$|emergency$|account|report$|report\/|reports|my-record|reminders|thinking-check\/|who-looked$|on-this-phone$)/
@@ -93,8 +93,7 @@ async function shown (state) {
   if (page.type === 'error') return page
   const kept = await forms().catch(() => [])
   const finished = kept.filter((form) => form.finished)
-  const worst = ['emergency', 'urgent'].find((call) => finished.some((form) => form.call === call))
-  const now = state || worst || (finished.length ? 'report' : kept.length ? 'step' : 'none')
+  const now = state || (finished.length ? worst(finished) : kept.length ? 'step' : 'none')
   const text = (await page.text()).replace('data-state="none"', `data-state="${now}"`)
   const headers = new Headers(page.headers)
   headers.delete('Content-Encoding')
@@ -157,9 +156,10 @@ async function sendOne (form, token) {
   const answer = await fetch(form.path, { method: 'POST', body, signal: AbortSignal.timeout(PATIENCE) })
   if (!answer.ok && answer.status !== 422) throw new Error('not taken') // it stays, and is tried again
   await drop(form.key)
-  const { pathname } = new URL(answer.url)
-  await note(pathname.startsWith('/reports/') ? 'sent' : 'open', { url: pathname, at: form.at })
-  return pathname
+  const told = answer.headers.get('Content-Type').startsWith('application/json')
+  const { pathname: next } = new URL(told ? (await answer.json()).next : answer.url, self.location)
+  await note(next.startsWith('/reports/') ? 'sent' : 'open', { url: next, at: form.at })
+  return next
 }
 
 async function tell (next) {

@@ -135,7 +135,7 @@ def test_a_danger_sign_shows_whom_to_call_at_once_and_is_sent_once(make, otto, b
     phone.get_by_label("I had a seizure").check()
     press(phone, "Continue")
     expect(checked(phone).get_by_role("heading", name="Call 999 now", exact=False).first).to_be_in_viewport()
-    card = phone.get_by_text("What you ticked is a danger sign")
+    card = phone.get_by_text("What you answered is a danger sign")
     expect(card).to_contain_text("not sent yet: your care team does not know")
     phone.reload()
     assert len(phone.evaluate(KEPT)) == 1, "the same form sent again by the reload is one report"
@@ -173,8 +173,7 @@ def test_after_the_sign_in_ended_a_kept_report_waits_for_its_own_person(make, ot
     follow(phone.locator("#unsent").get_by_role("link", name="Sign in"))
     told(phone, UNSENT)
     sign_in(phone, make.account(otto))
-    told(phone, "is sent now")
-    follow(phone.get_by_role("link", name="Read what to do now"))
+    phone.wait_for_url("**/reports/*")
     assert len(reports(session)) == 1
     assert phone.locator("#unsent").is_hidden()
 
@@ -223,12 +222,19 @@ def test_a_server_that_fails_counts_as_no_connection(make, otto, browse, session
         expect(phone.get_by_role("heading", name=UNSENT)).to_be_visible()
         phone.goto("/my-record")
         told(phone, UNSENT)
-        phone.get_by_role("button", name="Sign out").click()  # stays on the page
+        with phone.expect_event("dialog"):
+            phone.get_by_role("button", name="Sign out").click()  # stays on the page
         told(phone, UNSENT)
         assert "Signing out deletes it" in asked[0]
-    phone.reload()
+        phone.goto("/report/note")
+        phone.get_by_label("Anything else").fill("I am")
+    phone.context.set_offline(True)
+    phone.context.set_offline(False)
     told(phone, "is sent now")
+    assert phone.get_by_label("Anything else").input_value() == "I am", "nobody is taken away while they type"
     assert len(reports(session)) == 1
+    follow(phone.get_by_role("link", name="Read what to do now"))
+    expect(phone.locator("#unsent")).to_be_hidden()
 
 
 def fail(*args, **kwargs):

@@ -46,7 +46,9 @@ def send_kept(visitor, path, fields, **waited):
     """As the worker sends it: with a token of the present sign-in and for how long it was kept, in seconds."""
     permit = json.loads(visitor.client.get("/report/token").text)
     seconds = str(int(timedelta(**waited).total_seconds()))
-    return visitor.post(path, fields | {"csrf_token": permit["csrf_token"], "waited": seconds})
+    page = visitor.post(path, fields | {"csrf_token": permit["csrf_token"], "waited": seconds})
+    page.next = page.response.json["next"] if page.response.is_json else page.path
+    return page
 
 
 def hidden(page, action):
@@ -66,7 +68,7 @@ def test_a_report_counts_when_it_was_answered_and_its_alert_begins_when_it_came(
     assert fields["meanwhile"] == "urgent", "without a connection the phone shows whom to call"
     answered = clock.now()
     later(hours=3)
-    page = send_kept(visitor, "/report/send", fields, hours=3).follow()
+    page = visitor.get(send_kept(visitor, "/report/send", fields, hours=3).next)
 
     assert page.shows("The phone had no connection")
     (report,) = reports(session)
@@ -74,7 +76,7 @@ def test_a_report_counts_when_it_was_answered_and_its_alert_begins_when_it_came(
     assert '"temperature_c": 38.6' in report.data, "what was felt then is not asked anew"
     alert = session.scalars(select(Alert)).one()
     assert alert.opened_at - report.reported_at > timedelta(hours=2), "nobody could have answered it before"
-    assert send_kept(visitor, "/report/send", fields, hours=3).location == f"/reports/{report.id}"
+    assert send_kept(visitor, "/report/send", fields, hours=3).next == f"/reports/{report.id}"
     assert len(reports(session)) == 1, "sent twice is stored once"
     nurse, said = pages(alice), "kept by the phone until it had a connection"
     assert nurse.get("care_team.queue").row("Otto").shows(said)
@@ -89,7 +91,7 @@ def test_a_danger_sign_and_the_one_tap_are_sent_late_too(visitor, session, later
     later(minutes=50)
     for path, fields in (("/report/danger", signs), ("/report/too-unwell", one_tap)):
         for _ in range(2):
-            assert send_kept(visitor, path, fields, minutes=50).location.startswith("/reports/")
+            assert send_kept(visitor, path, fields, minutes=50).next.startswith("/reports/")
     assert len(reports(session)) == 2
     assert all(clock.now() - report.reported_at >= timedelta(minutes=50) for report in reports(session))
 
@@ -108,7 +110,7 @@ def test_no_clock_of_a_phone_moves_a_report_far(waited, visitor, session):
     page = fill_in(visitor)
     fields = hidden(page, "/report/send") | {"waited": waited}
     del fields["csrf_token"]
-    assert visitor.post("reports.send", fields).location.startswith("/reports/")
+    assert visitor.post("reports.send", fields).response.json["next"].startswith("/reports/")
     (report,) = reports(session)
     assert abs(clock.now() - report.reported_at) < timedelta(minutes=1), "it was finished after its last page came"
 
@@ -174,3 +176,12 @@ def test_only_signing_out_as_patient_or_caregiver_clears_the_browser(make, otto,
     """Staff have choices of their own there, as whether the queue makes a sound."""
     for somebody, cleared in ((make.account(otto), '"storage"'), (alice, None)):
         assert pages(somebody).post("accounts.sign_out").response.headers.get("Clear-Site-Data") == cleared
+
+
+def test_a_message_about_what_was_kept_waits_for_the_reporter_and_not_for_the_worker(visitor, session):
+    page = fill_in(visitor)
+    fields = hidden(page, "/report/send")
+    visitor.get("reports.home").press("I am too unwell to answer")  # takes the draft along
+    assert send_kept(visitor, "/report/send", fields, minutes=2).next == "/report"
+    assert visitor.get("reports.home").shows("There was no finished report to send")
+    assert len(reports(session)) == 1

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -114,6 +114,12 @@ def too_unwell() -> ResponseReturnValue:
         if (sent := db.session.scalar(_reports_of(asking.reporter).where(*this))) is not None:
             return _result(sent)
     return _result(_submit(asking, forms.too_unwell(asking.questions, asking.typed), token))
+
+
+@bp.after_request
+def tell_the_worker(answer: Response) -> Response:
+    """Where to go on, for the worker of a phone: it does not go there itself, where messages wait for the reporter."""
+    return answer if "waited" not in request.form or answer.location is None else jsonify(next=answer.location)
 
 
 @roles(*REPORTERS)
