@@ -20,6 +20,7 @@ from triage.database import db
 from triage.models import Patient, Person, ReportDraft, ReportRecord, Role
 from triage.reports import baselines, changes, drafts, forms, history, results, services, telling, thinking
 from triage.rules.catalogue import Asked
+from triage.rules.engine import assess
 from triage.rules.report import Report
 from triage.rules.urgency import Urgency
 from triage.ruleset_editor import versions
@@ -98,7 +99,8 @@ def home() -> ResponseReturnValue:
         start=asking.questions.catalogue.asked_when(Asked.START),
         token=drafts.new_token(),
         stamp=forms.stamp_of(str(asking.reporter.id)),
-        meanwhile=_meanwhile(asking, forms.too_unwell(asking.questions, asking.typed)),
+        # By itself, as it is asked for on every visit; what was reported before could only make it more urgent.
+        meanwhile=_meanwhile(assess(versions.active(), forms.too_unwell(asking.questions, {}), ()).urgency),
         first_check=baselines.is_missing(db.session, asking.patient, asking.questions.catalogue, asking.at),
     )
 
@@ -206,7 +208,9 @@ def check() -> ResponseReturnValue:
         changes=changes.since(history.read(before, catalogue), report, catalogue) if before else (),
         report=report,
         stamp=forms.stamp_of(str(asking.reporter.id)),
-        meanwhile=_meanwhile(asking, report),
+        meanwhile=_meanwhile(
+            services.preview(db.session, versions.active(), report, asking.patient, asking.reporter, asking.at)
+        ),
         therapy=catalogue.therapies[report.therapy].label if report.therapy else "not known",
         headings=forms.HEADINGS,
         progress=_progress(asking, None),
@@ -301,9 +305,8 @@ def result(report_id: UUID) -> ResponseReturnValue:
     )
 
 
-def _meanwhile(asking: Asking, report: Report) -> str:
+def _meanwhile(urgency: Urgency) -> str:
     """The urgency of a report that asks for a call now, else nothing: a phone that cannot send it says whom to call."""
-    urgency = services.preview(db.session, versions.active(), report, asking.patient, asking.reporter, asking.at)
     return urgency.code if urgency >= Urgency.URGENT else ""
 
 
