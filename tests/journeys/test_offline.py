@@ -44,6 +44,7 @@ AGE = """async hours => {
     await new Promise(done => { forms.transaction.oncomplete = done });
     open.result.close();
 }"""
+PAGE = "async () => (await caches.match('/no-connection'))?.text() ?? ''"
 WORKERS = "async () => (await navigator.serviceWorker.getRegistrations()).length"
 
 
@@ -186,13 +187,16 @@ def test_another_person_on_the_same_phone_neither_sends_nor_sees_it(other, make,
     press(phone, "Send")
     phone.context.clear_cookies()
     phone.context.set_offline(False)
-    sign_in(phone, alice if other == "a nurse" else make.account(make.patient("Berta", day=40)))
+    berta = make.patient("Berta", day=40, team=make.team("Ward B", phone="+44 1632 960 777"))
+    sign_in(phone, alice if other == "a nurse" else make.account(berta))
     until(phone, KEPT, lambda kept: kept == [])
     assert phone.locator("#unsent").count() == 0 or phone.locator("#unsent").is_hidden()
     assert reports(session) == []
     if other == "a nurse":
         until(phone, WORKERS, lambda number: number == 0)
         assert phone.evaluate(STORED) == []
+    else:
+        until(phone, PAGE, lambda page: "+44 1632 960 777" in page)
 
 
 def test_no_page_of_a_person_is_stored_and_signing_out_leaves_nothing(make, otto, browse, session):
@@ -203,7 +207,7 @@ def test_no_page_of_a_person_is_stored_and_signing_out_leaves_nothing(make, otto
     checked(phone)
     expected = ["/no-connection", "/static/icon.svg", "/static/reporter.js", "/static/site.css"]
     assert phone.evaluate(STORED) == expected
-    page = phone.evaluate("async () => (await caches.match('/no-connection')).text()")
+    page = phone.evaluate(PAGE)
     assert "Otto" not in page
     assert make.account(otto).sign_in_name not in page
     follow(phone.get_by_role("button", name="Sign out"))
