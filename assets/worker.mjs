@@ -120,6 +120,8 @@ async function visit (reporter) {
   await note('stored', Date.now())
 }
 
+const inPatience = () => AbortSignal.timeout?.(PATIENCE) // older phones have none, and wait longer
+
 let sending
 const send = () => { sending ??= sendAll().finally(() => { sending = undefined }); return sending }
 
@@ -132,7 +134,7 @@ async function sendAll () {
   }
   all = await forms()
   if (!all.length) return tell()
-  const permit = await fetch('/report/token', { redirect: 'manual', signal: AbortSignal.timeout(PATIENCE) })
+  const permit = await fetch('/report/token', { redirect: 'manual', signal: inPatience() })
   if (permit.status >= 500) throw new Error('no answer')
   if (!permit.ok) {
     await note('sign-in', true)
@@ -153,7 +155,7 @@ async function sendAll () {
 async function sendOne (form, token) {
   const waited = String(Math.max(0, Math.round((Date.now() - form.at) / 1000)))
   const body = new URLSearchParams([...form.fields, ['csrf_token', token], ['waited', waited]])
-  const answer = await fetch(form.path, { method: 'POST', body, signal: AbortSignal.timeout(PATIENCE) })
+  const answer = await fetch(form.path, { method: 'POST', body, signal: inPatience() })
   if (!answer.ok && answer.status !== 422) throw new Error('not taken') // it stays, and is tried again
   await drop(form.key)
   const told = answer.headers.get('Content-Type').startsWith('application/json')
