@@ -28,7 +28,7 @@ self.addEventListener('fetch', (event) => {
 
 self.addEventListener('message', (event) => {
   if (event.data.reporter) event.waitUntil(visit(event.data.reporter))
-  else event.waitUntil(send().catch(() => {}))
+  else event.waitUntil(tryTwice())
 })
 self.addEventListener('sync', (event) => event.waitUntil(send())) // one that fails is tried again by the browser
 
@@ -109,7 +109,7 @@ async function visit (reporter) {
     await empty()
     await note('reporter', reporter)
   }
-  await send().catch(() => {})
+  await tryTwice()
   const before = await noted('stored')
   if (before && Date.now() - before < STORE_EVERY) return
   const page = await fetch(PAGE, { redirect: 'error' }).catch(() => null)
@@ -124,6 +124,9 @@ const inPatience = () => AbortSignal.timeout?.(PATIENCE) // older phones have no
 
 let sending
 const send = () => { sending ??= sendAll().finally(() => { sending = undefined }); return sending }
+
+// The first may have joined one that was begun while there was no connection, and fails with it.
+const tryTwice = () => send().catch(send).catch(() => {})
 
 // Send what is kept, the earliest first. Throws where there is still no connection.
 async function sendAll () {
