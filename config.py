@@ -5,11 +5,13 @@ start and names the variable; so does a variable that begins with TRIAGE_ and is
 `triage.web.settings`; nothing imports it as a module called `config`.
 
 Where the server is reached from other machines (TRIAGE_HOST is no loopback address, or TRIAGE_HTTPS is yes), nothing
-that protects people has a default: SECRET_KEY, EMERGENCY_NUMBER, CARE_TEAM_PHONE and CARE_TEAM_NAME must be set.
+that protects people has a default: SECRET_KEY, DATA_KEYS, EMERGENCY_NUMBER, CARE_TEAM_PHONE and CARE_TEAM_NAME must
+be set.
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 from collections.abc import Callable, Mapping
@@ -90,6 +92,16 @@ def _secret(text: str) -> str:
             'print(secrets.token_urlsafe(48))" makes some'
         )
     return text.strip()
+
+
+def _data_keys(text: str) -> tuple[bytes, ...]:
+    try:
+        keys = tuple(base64.b64decode(key + "=" * (-len(key) % 4), "-_", validate=True) for key in text.split())
+    except ValueError:
+        keys = ()
+    if not keys or any(len(key) != 32 for key in keys) or len(set(keys)) != len(keys):
+        raise Refused("must be keys of 43 characters, as `triage keys new` makes them, with blanks between")
+    return keys
 
 
 def _phone(text: str) -> str:
@@ -182,23 +194,27 @@ def _data_folder(settings: Mapping[str, Any]) -> str:
     return str(Path.cwd() / "data" if installed else beside / "instance")
 
 
-def _kept_secret(settings: Mapping[str, Any]) -> str:
-    """The key of the data folder, made on first use and readable by this user only."""
-    file = Path(settings["DATA"], "secret-key")
-    try:
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # the database lies there too
+def _kept(name: str, size: int, read: Callable[[str], Any]) -> Callable[[Mapping[str, Any]], Any]:
+    """A key of so many bytes in the data folder, made on first use and readable by this user only."""
+
+    def kept(settings: Mapping[str, Any]) -> Any:
+        file = Path(settings["DATA"], name)
         try:
-            handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except FileExistsError:
-            return _secret(file.read_text())
-        with open(handle, "w") as writer:
-            key = secrets.token_urlsafe(48)
-            writer.write(key)
-    except OSError as error:
-        raise Refused(
-            f"cannot be kept in {file.parent} ({error.strerror}): set TRIAGE_DATA to another folder"
-        ) from None
-    return key
+            file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)  # the database lies there too
+            try:
+                handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            except FileExistsError:
+                return read(file.read_text())
+            with open(handle, "w") as writer:
+                key = secrets.token_urlsafe(size)
+                writer.write(key)
+        except OSError as error:
+            raise Refused(
+                f"cannot be kept in {file.parent} ({error.strerror}): set TRIAGE_DATA to another folder"
+            ) from None
+        return read(key)
+
+    return kept
 
 
 def _public_url(settings: Mapping[str, Any]) -> str:
@@ -251,7 +267,14 @@ SETTINGS: tuple[Setting, ...] = (
         "SECRET_KEY",
         "Signs sessions and forms; at least 32 characters. A demonstration makes one and keeps it in the data folder.",
         _secret,
-        _only_local(_kept_secret),
+        _only_local(_kept("secret-key", 48, _secret)),
+    ),
+    Setting(
+        "DATA_KEYS",
+        "Encrypts names, contacts, texts and answers in the database: keys of `triage keys new`, the newest first, "
+        "with blanks between. Without them the data are lost. A demonstration keeps one in the data folder.",
+        _data_keys,
+        _only_local(_kept("data-keys", 32, _data_keys)),
     ),
     Setting(
         "RULES",

@@ -20,7 +20,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from flask import Flask
-from sqlalchemy import select, text
+from sqlalchemy import bindparam, select, text
 from sqlalchemy.orm import Session
 
 from tests.servers import postgresql_server
@@ -31,6 +31,7 @@ from triage.models import (
     Alert,
     AlertFinding,
     AlertKind,
+    AssessmentRecord,
     CareTeam,
     Course,
     DoseEvent,
@@ -288,7 +289,7 @@ def _copy_reports(session: Session, template: _Template, each: int, at: datetime
             f"SELECT {say['id']}, patient.id, person.id, CAST({say['id']} AS varchar), {say['time']}, :data "
             "FROM patient JOIN person ON person.patient_id = patient.id CROSS JOIN numbers "
             "WHERE patient.id NOT IN (SELECT patient_id FROM report)"
-        ),
+        ).bindparams(bindparam("data", type_=ReportRecord.__table__.c.data.type)),
         {"each": each, "at": at.strftime("%Y-%m-%d %H:%M:%S"), "data": template.data},
     )
     session.execute(
@@ -296,7 +297,7 @@ def _copy_reports(session: Session, template: _Template, each: int, at: datetime
             "INSERT INTO assessment (id, report_id, ruleset_hash, urgency, body, history, made_at) "  # noqa: S608
             f"SELECT {say['id']}, report.id, :hash, 0, :body, '[]', report.reported_at FROM report "
             "LEFT JOIN assessment ON assessment.report_id = report.id WHERE assessment.id IS NULL"
-        ),
+        ).bindparams(bindparam("body", type_=AssessmentRecord.__table__.c.body.type)),
         {"hash": template.ruleset_hash, "body": template.body},
     )
 

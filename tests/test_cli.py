@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from triage.encryption import Ring
 from triage.paths import folder
 
 DESIGN_EXAMPLE = {
@@ -279,7 +281,10 @@ def test_the_demonstration_keeps_its_data_and_every_report_can_be_judged_again(t
     assert done.returncode == 0, done.stderr
     assert "same bytes" in done.stderr
     assert triage("reassess", "0" * 32, **environment).returncode == 1
-    assert all("(synthetic)" in name for name in names)
+    key = (tmp_path / "data-keys").read_text()
+    ring = Ring([base64.urlsafe_b64decode(key + "=")])
+    assert names
+    assert all(b"(synthetic)" in ring.open("patient.name", name) for name in names)
 
 
 def test_demo_people_are_not_served_to_other_machines(tmp_path):
@@ -289,6 +294,7 @@ def test_demo_people_are_not_served_to_other_machines(tmp_path):
         TRIAGE_DATA=str(tmp_path),
         TRIAGE_HOST="0.0.0.0",
         TRIAGE_SECRET_KEY="k" * 40,
+        TRIAGE_DATA_KEYS=(tmp_path / "data-keys").read_text(),
         TRIAGE_EMERGENCY_NUMBER="999",
         TRIAGE_CARE_TEAM_PHONE="+44 1632 960 123",
         TRIAGE_CARE_TEAM_NAME="Ward 7",

@@ -414,10 +414,13 @@ def migrate() -> None:
     \b
     Example:  triage migrate
     """
-    from triage import create_app
-    from triage.database import upgrade
+    from triage import clock, create_app, data_keys
+    from triage.database import db, upgrade
 
-    upgrade(create_app().config["DATABASE_URL"])
+    app = create_app()
+    upgrade(app.config["DATABASE_URL"])
+    with app.app_context():
+        data_keys.begin(db.session, clock.now())
 
 
 @cli.command(short_help="Fill an empty database with synthetic people.")
@@ -569,6 +572,70 @@ def reassess(report_id: UUID) -> None:
         if not result.same:
             raise click.ClickException("the assessment differs from the stored one")
     click.echo("the same bytes as stored", err=True)
+
+
+@cli.group(short_help="Look after the keys that encrypt the data.")
+def keys() -> None:
+    """Look after the keys with which names, contacts, texts and answers are encrypted in the database
+    (TRIAGE_DATA_KEYS): make one, change over to it while the server runs, and see what each has encrypted.
+
+    \b
+    Example:  triage keys check
+    """
+
+
+@keys.command("new", short_help="Print a new data key.")
+def keys_new() -> None:
+    """Print a new data key, and nothing else. docs/settings.md says how to change over to it.
+
+    \b
+    Example:  triage keys new
+    """
+    from triage.encryption import new_key
+
+    click.echo(new_key())
+
+
+@keys.command("rotate", short_help="Encrypt all data with the newest key.")
+def keys_rotate() -> None:
+    """Encrypt with the first key of TRIAGE_DATA_KEYS what other keys have encrypted, some rows at a time, while the
+    server runs. It may be stopped at any moment: begun again, it goes on. At the end no other key is needed any more.
+
+    \b
+    Exit code 0: all is encrypted with the newest key. 1: not; the reason is told.
+    Example:  triage keys rotate
+    """
+    from triage import clock, create_app, data_keys
+    from triage.database import db
+
+    app = create_app()
+    with app.app_context(), _progress("rows encrypted anew") as tick:
+        done = data_keys.rotate(db.session, clock.now(), tick)
+    others = app.config["DATA_KEYS"][1:]
+    click.echo(f"{done} rows encrypted anew: all data are encrypted with the first key of TRIAGE_DATA_KEYS")
+    if others:
+        click.echo("Start every server and worker without the other keys now. Keep those for backups of before.")
+
+
+@keys.command("check", short_help="Read every encrypted value.")
+def keys_check() -> None:
+    """Read every encrypted value of the database, and say how many each key has encrypted, by the name of the key.
+
+    \b
+    Exit code 0: all can be read. 1: some cannot; table, column and id of each altered one, and missing keys are told.
+    Example:  triage keys check
+    """
+    from triage import create_app, data_keys
+    from triage.database import db
+
+    with create_app().app_context(), _progress("rows read") as tick:
+        checked = data_keys.check(db.session, tick)
+    for key, count in checked.values.most_common():
+        said = " (the newest)" if key == checked.newest else " (NOT SET: cannot be read)" * (key in checked.missing)
+        click.echo(f"key {key}{said}: {count} values")
+    for place in checked.altered:
+        click.echo(f"altered, cannot be read: {place}")
+    sys.exit(1 if checked.altered or checked.missing else 0)
 
 
 @cli.group(short_help="Look whether the audit trail is whole.")

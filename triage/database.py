@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import IO, Annotated, Any
 from uuid import UUID, uuid4
 
 from flask_sqlalchemy_lite import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, SmallInteger, create_engine, event, make_url
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    Dialect,
+    Engine,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    create_engine,
+    event,
+    make_url,
+)
 from sqlalchemy.exc import DatabaseError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
+from sqlalchemy.sql import operators
 from sqlalchemy.types import TypeDecorator
 
+from triage import encryption, logs
 from triage.rules.urgency import Urgency
 
 db = SQLAlchemy()
@@ -55,6 +69,63 @@ class UrgencyRank(TypeDecorator[Urgency]):
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> Urgency | None:
         return None if value is None else Urgency(value)
+
+
+_ALTERED = {str: "(cannot be read)", bytes: b""}
+"""What is shown of a value that somebody, or a broken disk, has altered: one of them must not hide a whole queue.
+Anything else of that kind is an error."""
+_TO_BYTES: dict[type, Callable[[Any], bytes]] = {
+    str: str.encode,
+    bytes: bytes,
+    date: lambda day: day.isoformat().encode(),
+    dict: lambda data: json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode(),
+}
+_FROM_BYTES: dict[type, Callable[[bytes], Any]] = {
+    str: bytes.decode,
+    bytes: bytes,
+    date: lambda stored: date.fromisoformat(stored.decode()),
+    dict: json.loads,
+}
+
+
+class Encrypted(TypeDecorator[Any]):
+    """A value that the database never sees (encryption.py). `place` is "table.column"; `kind` is str, bytes, date, or
+    dict for whatever JSON can hold.
+
+    It can be neither looked for nor sorted by in the database: both are refused, since they would find nothing.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    class Comparator(TypeDecorator.Comparator[Any]):
+        """Whether there is a value at all is everything that can be asked."""
+
+        def operate(self, op: Any, *other: Any, **kwargs: Any) -> Any:
+            with_a_column = bool(other) and isinstance(other[0], ColumnElement)  # SQLAlchemy does, within itself
+            if op not in (operators.is_, operators.is_not) and not with_a_column:
+                raise TypeError("an encrypted column cannot be compared or sorted by in the database")
+            return super().operate(op, *other, **kwargs)
+
+    comparator_factory = Comparator
+
+    def __init__(self, place: str, kind: type = str) -> None:
+        super().__init__()
+        self.place, self.kind = place, kind
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> bytes | None:
+        return None if value is None else encryption.ring().seal(self.place, _TO_BYTES[self.kind](value))
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        try:
+            return _FROM_BYTES[self.kind](encryption.ring().open(self.place, value))
+        except encryption.Altered:
+            if self.kind not in _ALTERED:
+                raise
+            logs.event("value_altered", place=self.place)
+            return _ALTERED[self.kind]
 
 
 Id = Annotated[UUID, mapped_column(primary_key=True, default=uuid4)]
@@ -166,6 +237,10 @@ def problem_of(error: Exception) -> str | None:
     """
     if isinstance(error, NoWriteLock):
         return f"the database cannot be written ({error})."
+    if isinstance(error, encryption.WrongKeys):
+        return f"the database cannot be used: {error}. Set the keys that were set before: nothing else can read them."
+    if isinstance(error, encryption.Altered):
+        return f"{error}. `triage keys check` names every such value."
     if isinstance(error, OperationalError | ProgrammingError) or type(error) is DatabaseError:
         said = (str(error.orig).splitlines() or [""])[0]
         return f"the database cannot be used ({said}). TRIAGE_DATABASE_URL names it; `triage migrate` makes its tables."
@@ -176,7 +251,31 @@ def upgrade(url: str, revision: str = "head") -> None:
     """Bring the database at `url` to that revision of its tables, creating an SQLite file where there is none."""
     from alembic import command
 
-    command.upgrade(alembic_config(url), revision)
+    config = alembic_config(url)
+    command.upgrade(config, revision)
+    if config.attributes.get(LEFT_OVER):
+        _compact(url)
+
+
+LEFT_OVER = "left_over"
+"""Set by a migration that has encrypted or erased something: its clear text may still lie in unused parts of files."""
+
+
+def _compact(url: str) -> None:
+    """Write the database anew, without its unused parts."""
+    engine = engine_for(url)
+    connection = engine.raw_connection()
+    try:
+        if engine.dialect.name == "sqlite":
+            connection.cursor().execute("VACUUM")
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        else:
+            driver: Any = connection.driver_connection
+            driver.autocommit = True
+            driver.execute("VACUUM FULL")
+    finally:
+        connection.close()
+        engine.dispose()
 
 
 def alembic_config(url: str) -> Any:

@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from triage import clock, create_app
+from triage import clock, create_app, data_keys
 from triage.accounts.passwords import hash_password
 from triage.alerts import services as alerts
 from triage.alerts import silence
@@ -80,6 +80,7 @@ def main(if_empty: bool) -> None:
             if not if_empty:
                 raise click.ClickException("this database holds people already; demo people go into an empty one only")
             return
+        data_keys.begin(db.session, clock.now())
         click.echo("Making synthetic demo people and three weeks of reports …")
         fill(db.session, versions.active(), clock.now())
 

@@ -5,9 +5,10 @@ Reports and assessments are never updated, alerts never deleted (a test of the h
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from flask_login import UserMixin
@@ -15,18 +16,19 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     CheckConstraint,
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
-    LargeBinary,
     String,
     Text,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
-from triage.database import Id, Model, UtcTime
+from triage import encryption
+from triage.database import Encrypted, Id, Model, UtcTime
 from triage.rules.urgency import Urgency
 
 # The heartbeat: a made-up patient who reports every few minutes (triage/heartbeat.py). The ids are constants, so that
@@ -40,6 +42,8 @@ HEARTBEAT_CHANNEL = "heartbeat"
 """By which the heartbeat's alerts go out, and nothing else does: it wakes nobody."""
 _Number = BigInteger().with_variant(Integer, "sqlite")  # there an INTEGER key is the row's own number
 
+
+_SIGN_IN_NAME = "person.sign_in_name"
 
 NO_HASH = ""
 """Stands where the hash of a passphrase will stand: nobody can sign in with it."""
@@ -220,29 +224,34 @@ class Patient(Model):
     __tablename__ = "patient"
 
     id: Mapped[Id]
-    name: Mapped[str] = mapped_column(String(200))
-    born_on: Mapped[date | None]
-    phone: Mapped[str] = mapped_column(String(40), default="")
+    name: Mapped[str] = mapped_column(Encrypted("patient.name"))
+    born_on: Mapped[date | None] = mapped_column(Encrypted("patient.born_on", date))
+    phone: Mapped[str] = mapped_column(Encrypted("patient.phone"), default="")
     care_team_id: Mapped[UUID] = mapped_column(ForeignKey("care_team.id"), index=True)
     synthetic: Mapped[bool] = mapped_column(default=False)
     """Made up for a demonstration."""
     enrolled_at: Mapped[UtcTime]
     died_on: Mapped[date | None]
     """Nothing is ever sent to the patient or a caregiver then, and the patient's account is closed."""
-    town: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"))
+    town: Mapped[str] = mapped_column(Encrypted("patient.town"), default="")
     """Where the patient stays; several names are divided by commas. Right answers of the thinking check."""
-    hospital: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"))
+    hospital: Mapped[str] = mapped_column(Encrypted("patient.hospital"), default="")
     """Which hospital looks after the patient, in the same way."""
 
     care_team: Mapped[CareTeam] = relationship()
     courses: Mapped[list[Course]] = relationship(back_populates="patient", order_by="Course.started_on")
-    people: Mapped[list[Person]] = relationship(back_populates="patient", order_by="Person.name")
+    accounts: Mapped[list[Person]] = relationship(back_populates="patient", order_by="Person.id")
     admissions: Mapped[list[Admission]] = relationship(
         primaryjoin="and_(Patient.id == Admission.patient_id, Admission.undone_at.is_(None))",
         order_by="Admission.since",
         viewonly=True,
     )
     """Those that were not a slip."""
+
+    @property
+    def people(self) -> list[Person]:
+        """The patient, if they have an account, and the caregivers, by name."""
+        return by_name(self.accounts)
 
     @property
     def has_died(self) -> bool:
@@ -269,25 +278,27 @@ class Person(Model, UserMixin):
     )
 
     id: Mapped[Id]
-    name: Mapped[str] = mapped_column(String(200))
-    sign_in_name: Mapped[str] = mapped_column(String(100), unique=True)
-    """Lower case."""
+    name: Mapped[str] = mapped_column(Encrypted("person.name"))
+    sign_in_name: Mapped[str] = mapped_column(Encrypted("person.sign_in_name"))
+    """Lower case. `Person.called` looks for one."""
+    sign_in_mark: Mapped[str] = mapped_column(String(64), unique=True)
+    """Stands for the sign-in name in the database: a hash of it with a data key."""
     password_hash: Mapped[str] = mapped_column(String(255))
     """Empty until the person has set a passphrase with an invitation."""
     role: Mapped[Role] = mapped_column(String(20))
     active: Mapped[bool] = mapped_column(default=True)
     session_key: Mapped[str] = mapped_column(String(64), unique=True)
     """Stands for the person in a session cookie; a new one signs out everywhere."""
-    phone: Mapped[str] = mapped_column(String(40), default="")
+    phone: Mapped[str] = mapped_column(Encrypted("person.phone"), default="")
     """Where messages go by SMS; empty: not by SMS."""
-    mail: Mapped[str] = mapped_column(String(254), default="", server_default=text("''"))
+    mail: Mapped[str] = mapped_column(Encrypted("person.mail"), default="")
     """Where messages go by mail; empty: not by mail."""
     patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"), index=True)
     care_team_id: Mapped[UUID | None] = mapped_column(ForeignKey("care_team.id"), index=True)
     temperature_unit: Mapped[str] = mapped_column(String(1), default="", server_default=text("''"))
     """"c" or "f": what their thermometer showed last time; empty: not known."""
 
-    patient: Mapped[Patient | None] = relationship(back_populates="people")
+    patient: Mapped[Patient | None] = relationship(back_populates="accounts")
     care_team: Mapped[CareTeam | None] = relationship()
     daily_reminder: Mapped[DailyReminder | None] = relationship(back_populates="person")
     invitations: Mapped[list[Invitation]] = relationship(
@@ -296,6 +307,16 @@ class Person(Model, UserMixin):
     consents: Mapped[list[Consent]] = relationship(
         back_populates="caregiver", order_by="Consent.noted_at", foreign_keys="Consent.caregiver_id"
     )
+
+    @validates("sign_in_name")
+    def _marked(self, attribute: str, sign_in_name: str) -> str:
+        self.sign_in_mark = encryption.ring().newest.mark(_SIGN_IN_NAME, sign_in_name)
+        return sign_in_name
+
+    @classmethod
+    def called(cls, sign_in_name: str) -> ColumnElement[bool]:
+        """The condition that somebody has this sign-in name, also while data are encrypted anew with another key."""
+        return cls.sign_in_mark.in_(encryption.ring().marks(_SIGN_IN_NAME, sign_in_name.strip().lower()))
 
     @property
     def has_passphrase(self) -> bool:
@@ -321,6 +342,14 @@ class Person(Model, UserMixin):
     @property
     def is_staff(self) -> bool:
         return self.role not in (Role.PATIENT, Role.CAREGIVER)
+
+
+Named = TypeVar("Named", Patient, Person)
+
+
+def by_name(rows: Iterable[Named]) -> list[Named]:
+    """People or patients as a list to read: the database cannot sort what is encrypted."""
+    return sorted(rows, key=lambda row: (row.name.casefold(), row.name, row.id))
 
 
 class DailyReminder(Model):
@@ -465,9 +494,9 @@ class Course(Model):
 
     id: Mapped[Id]
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), index=True)
-    therapy: Mapped[str | None] = mapped_column(String(60))
+    therapy: Mapped[str | None] = mapped_column(Encrypted("course.therapy"))
     """A code of the catalogue; None when it is not known."""
-    product: Mapped[str] = mapped_column(String(100), default="")
+    product: Mapped[str] = mapped_column(Encrypted("course.product"), default="")
     started_on: Mapped[date | None]
     """Day 0 in the care team's time zone; None when no date is on file."""
     ended_on: Mapped[date | None]
@@ -566,7 +595,7 @@ class CourseChange(Model):
     before_until: Mapped[date | None]
     after_until: Mapped[date | None]
     """The last day of steroids."""
-    why: Mapped[str] = mapped_column(Text, default="")
+    why: Mapped[str] = mapped_column(Encrypted("course_change.why"), default="")
     changed_at: Mapped[UtcTime]
     changed_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
 
@@ -610,12 +639,12 @@ class RulesetProposal(Model):
     """Number of the version it was begun from."""
     files: Mapped[dict[str, str]] = mapped_column(JSON)
     ruleset_hash: Mapped[str] = mapped_column(ForeignKey("ruleset_version.hash"))
-    reason: Mapped[str] = mapped_column(Text)
-    replay: Mapped[dict[str, Any]] = mapped_column(JSON)
+    reason: Mapped[str] = mapped_column(Encrypted("ruleset_proposal.reason"))
+    replay: Mapped[dict[str, Any]] = mapped_column(Encrypted("ruleset_proposal.replay", dict))
     """What it would have done to past reports (triage.rules.replay), as it was when it was proposed."""
     signed: Mapped[dict[str, str]] = mapped_column(JSON)
     """Reports that fall from emergency or urgent, by id: the id of the person who answers for it."""
-    accepted: Mapped[dict[str, str]] = mapped_column(JSON)
+    accepted: Mapped[dict[str, str]] = mapped_column(Encrypted("ruleset_proposal.accepted", dict))
     """Warnings of the check, and why each is accepted."""
     confirmed: Mapped[list[str]] = mapped_column(JSON)
     """Boundary entries that the proposer has read and meant so, in plain words."""
@@ -624,7 +653,7 @@ class RulesetProposal(Model):
     status: Mapped[ProposalStatus] = mapped_column(String(20), default=ProposalStatus.PROPOSED)
     decided_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     decided_at: Mapped[UtcTime | None]
-    decision: Mapped[str] = mapped_column(Text, default="")
+    decision: Mapped[str] = mapped_column(Encrypted("ruleset_proposal.decision"), default="")
     """What the second clinician wrote."""
 
     proposed_by: Mapped[Person] = relationship(foreign_keys=proposed_by_id)
@@ -648,7 +677,7 @@ class RulesetActivation(Model):
     ruleset_hash: Mapped[str] = mapped_column(ForeignKey("ruleset_version.hash"))
     files: Mapped[dict[str, str]] = mapped_column(JSON)
     """Text by file name, comments included."""
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Encrypted("ruleset_activation.reason"))
     proposal_id: Mapped[UUID | None] = mapped_column(ForeignKey("ruleset_proposal.id"))
     back_to: Mapped[int | None] = mapped_column(ForeignKey("ruleset_activation.number"))
     """The version whose files it brought back."""
@@ -669,7 +698,7 @@ class ReportDraft(Model):
     patient_id: Mapped[UUID | None] = mapped_column(ForeignKey("patient.id"))
     """Whom a nurse writes about, on the telephone; None for a patient's or caregiver's own patient."""
     token: Mapped[str] = mapped_column(String(64), unique=True)
-    answers: Mapped[dict[str, Any]] = mapped_column(JSON)
+    answers: Mapped[dict[str, Any]] = mapped_column(Encrypted("report_draft.answers", dict))
     """Form fields as typed, by step."""
     begun_at: Mapped[UtcTime]
     updated_at: Mapped[UtcTime]
@@ -688,14 +717,14 @@ class ThinkingBaseline(Model):
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"))
     language: Mapped[str] = mapped_column(String(10))
     """Of the questions and answers, for example "en"."""
-    steps: Mapped[dict[str, Any]] = mapped_column(JSON)
+    steps: Mapped[dict[str, Any]] = mapped_column(Encrypted("thinking_baseline.steps", dict))
     """What was typed so far, by step, until it is taken."""
     taken_at: Mapped[UtcTime | None]
     """None while it is begun and not finished."""
     taken_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
-    right_answers: Mapped[list[str]] = mapped_column(JSON)
+    right_answers: Mapped[list[str]] = mapped_column(Encrypted("thinking_baseline.right_answers", dict))
     """The answers that gave a point (triage.reports.thinking.MARKS)."""
-    answers: Mapped[dict[str, str]] = mapped_column(JSON)
+    answers: Mapped[dict[str, str]] = mapped_column(Encrypted("thinking_baseline.answers", dict))
     """As typed, by answer."""
     accepted_at: Mapped[UtcTime | None]
     accepted_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
@@ -722,7 +751,7 @@ class ReportRecord(Model):
     token: Mapped[str] = mapped_column(String(64), unique=True)
     """Given with the form: a second send finds the first."""
     reported_at: Mapped[UtcTime]
-    data: Mapped[str] = mapped_column(Text)
+    data: Mapped[str] = mapped_column(Encrypted("report.data"))
     """The data form (triage.rules.report), as JSON."""
 
     patient: Mapped[Patient] = relationship()
@@ -746,7 +775,7 @@ class AssessmentRecord(Model):
     report_id: Mapped[UUID] = mapped_column(ForeignKey("report.id"), unique=True)
     ruleset_hash: Mapped[str] = mapped_column(ForeignKey("ruleset_version.hash"), index=True)
     urgency: Mapped[Urgency]
-    body: Mapped[bytes] = mapped_column(LargeBinary)
+    body: Mapped[bytes] = mapped_column(Encrypted("assessment.body", bytes))
     """Canonical bytes of triage.rules.assessment.Assessment."""
     history: Mapped[list[str]] = mapped_column(JSON)
     """Ids of the earlier reports it looked at, so that it can be repeated exactly."""
@@ -771,7 +800,7 @@ class Rejudgment(Model):
     """1 when the report is judged again for the first time, then 2, and so on."""
     ruleset_hash: Mapped[str] = mapped_column(ForeignKey("ruleset_version.hash"))
     """The ruleset that judged the report when it came, so that only the days make a difference."""
-    data: Mapped[str] = mapped_column(Text)
+    data: Mapped[str] = mapped_column(Encrypted("rejudgment.data"))
     """The data form of the report as judged here, as JSON."""
     history: Mapped[list[str]] = mapped_column(JSON)
     """Ids of the earlier reports it looked at."""
@@ -779,10 +808,10 @@ class Rejudgment(Model):
     day: Mapped[int | None]
     """Days since therapy, as judged before and as judged here."""
     before_urgency: Mapped[Urgency]
-    before_body: Mapped[bytes] = mapped_column(LargeBinary)
+    before_body: Mapped[bytes] = mapped_column(Encrypted("rejudgment.before_body", bytes))
     """Canonical bytes of what was judged before: the assessment, or the rejudgment before this one."""
     urgency: Mapped[Urgency]
-    body: Mapped[bytes] = mapped_column(LargeBinary)
+    body: Mapped[bytes] = mapped_column(Encrypted("rejudgment.body", bytes))
     """Canonical bytes of the assessment made here."""
     made_at: Mapped[UtcTime]
 
@@ -829,7 +858,7 @@ class Alert(Model):
     resolved_at: Mapped[UtcTime | None]
     resolved_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     disposition: Mapped[Disposition | None] = mapped_column(String(30))
-    note: Mapped[str] = mapped_column(Text, default="")
+    note: Mapped[str] = mapped_column(Encrypted("alert.note"), default="")
 
     patient: Mapped[Patient] = relationship()
     findings: Mapped[list[AlertFinding]] = relationship(back_populates="alert", order_by="AlertFinding.found_at")
@@ -864,7 +893,7 @@ class AlertFinding(Model):
     report_id: Mapped[UUID | None] = mapped_column(ForeignKey("report.id"), unique=True)
     rejudgment_id: Mapped[UUID | None] = mapped_column(ForeignKey("rejudgment.id"), index=True, unique=True)
     ruleset_hash: Mapped[str] = mapped_column(ForeignKey("ruleset_version.hash"))
-    body: Mapped[bytes] = mapped_column(LargeBinary)
+    body: Mapped[bytes] = mapped_column(Encrypted("alert_finding.body", bytes))
     """Canonical bytes of the assessment."""
 
     alert: Mapped[Alert] = relationship(back_populates="findings")
@@ -884,7 +913,7 @@ class AlertNote(Model):
     call_outcome: Mapped[CallOutcome | None] = mapped_column(String(20))
     disposition: Mapped[Disposition | None] = mapped_column(String(30))
     """Of a resolution that was taken back."""
-    text: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Encrypted("alert_note.text"))
     written_at: Mapped[UtcTime]
     written_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
 
@@ -925,7 +954,7 @@ class AlertOpinion(Model):
     id: Mapped[Id]
     alert_id: Mapped[UUID] = mapped_column(ForeignKey("alert.id"), index=True)
     useful: Mapped[bool]
-    why: Mapped[str] = mapped_column(Text)
+    why: Mapped[str] = mapped_column(Encrypted("alert_opinion.why"))
     said_at: Mapped[UtcTime]
     said_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
 
@@ -941,13 +970,13 @@ class RuleMute(Model):
 
     id: Mapped[Id]
     patient_id: Mapped[UUID] = mapped_column(ForeignKey("patient.id"), index=True)
-    rule: Mapped[str] = mapped_column(String(100))
+    rule: Mapped[str] = mapped_column(Encrypted("rule_mute.rule"))
     """Id of the rule."""
-    title: Mapped[str] = mapped_column(Text)
+    title: Mapped[str] = mapped_column(Encrypted("rule_mute.title"))
     """Of the rule, as it was called then."""
     urgency: Mapped[Urgency]
     """Of the rule: the database refuses any but soon."""
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Encrypted("rule_mute.reason"))
     ends_on: Mapped[date]
     """The last day on which it is muted, in the care team's time zone."""
     muted_at: Mapped[UtcTime]
@@ -968,7 +997,7 @@ class Cover(Model):
     id: Mapped[Id]
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
     care_team_id: Mapped[UUID] = mapped_column(ForeignKey("care_team.id"), index=True)
-    reason: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str] = mapped_column(Encrypted("cover.reason"))
     begun_at: Mapped[UtcTime]
     ends_at: Mapped[UtcTime]
     ended_at: Mapped[UtcTime | None]
@@ -1012,7 +1041,7 @@ class Handover(Model):
     ended_at: Mapped[UtcTime | None]
     ended_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
     end_kind: Mapped[HandoverEnd | None] = mapped_column(String(20))
-    page: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    page: Mapped[dict[str, Any] | None] = mapped_column(Encrypted("handover.page", dict))
     """What stood on it when it was closed, in the words in which it was read."""
 
     begun_by: Mapped[Person] = relationship(foreign_keys=begun_by_id)
@@ -1054,7 +1083,7 @@ class HandoverNote(Model):
 
     id: Mapped[Id]
     handover_id: Mapped[UUID] = mapped_column(ForeignKey("handover.id"), index=True)
-    text: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Encrypted("handover_note.text"))
     written_at: Mapped[UtcTime]
     written_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
 
@@ -1243,6 +1272,18 @@ class AuditEntry(Model):
     """Id of the row it was about, or the page that was seen. Never health data."""
     hash: Mapped[str] = mapped_column(String(64))
     """Over all of it and the hash of the entry before (accounts/audit.py, `chained`)."""
+
+
+class DataKey(Model):
+    """A key with which values of this database are encrypted, by its name. The key itself is never stored."""
+
+    __tablename__ = "data_key"
+
+    name: Mapped[str] = mapped_column(String(8), primary_key=True)
+    """Made from the key, which it does not tell."""
+    first_used_at: Mapped[UtcTime]
+    retired_at: Mapped[UtcTime | None]
+    """When nothing was encrypted with it any more."""
 
 
 class AuditHead(Model):

@@ -15,7 +15,7 @@ import click
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
-from triage import clock, create_app, heartbeat, logs
+from triage import clock, create_app, data_keys, heartbeat, logs
 from triage.alerts.channels import setup
 from triage.database import db, writing
 from triage.rules.loading import RuleFileErrors
@@ -44,6 +44,7 @@ def main() -> None:
     _begin_rules(app)
     _refuse_bad_channels(app)
     with app.app_context():
+        data_keys.begin(db.session, clock.now())
         heartbeat.plant(db.session, clock.now())
     address = address_of(host, port)
     _refuse_taken(host, port, address)

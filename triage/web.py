@@ -29,7 +29,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
-from triage import clock, logs, paths
+from triage import clock, data_keys, encryption, logs, paths
 from triage.accounts import access, covers, looks, sessions
 from triage.accounts import account_views as account
 from triage.accounts import cover_views as cover
@@ -150,12 +150,14 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     app = Flask("triage", template_folder=paths.folder("templates"), static_folder=paths.folder("static"))
     app.request_class = _Request
     app.config.from_mapping(settings(overrides))
+    encryption.use(app.config["DATA_KEYS"])
     _configure(app)
     _this_machine_only(app)
     app.extensions[versions.EXTENSION] = _rules(app.config["RULES"])
     app.extensions[boards.EXTENSION] = boards.Boards()
     db.init_app(app)
     _without_async(app)
+    _check_keys(app)
     _note_commits(app)
     _sign_in(app)
     CSRFProtect(app).exempt(alerts.take_heartbeat)  # sent by a worker, and signed
@@ -434,6 +436,12 @@ def _without_async(app: Flask) -> None:
     app.teardown_appcontext_funcs[:] = [
         close for close in app.teardown_appcontext_funcs if not inspect.iscoroutinefunction(close)
     ]
+
+
+def _check_keys(app: Flask) -> None:
+    """Whatever uses the database without a key that is in use there is refused (data_keys.py)."""
+    with app.app_context():
+        event.listen(db.engine, "connect", data_keys.check_connection)
 
 
 def _note_commits(app: Flask) -> None:

@@ -177,12 +177,12 @@ def test_a_caregiver_gets_access_to_one_patient(visitor, anna, emil, today, page
         "Choose how the patient agreed",
         "Enter the date as day, month and year, for example 17 11 2026",
     ], "no caregiver without the patient's consent"
-    assert now(session).scalar(select(Person).where(Person.sign_in_name == "cora")) is None
+    assert now(session).scalar(select(Person).where(Person.called("cora"))) is None
     sheet = page.press("Make an invitation", way="in_writing", **parts("given_on", today))
     (code,) = CODE.findall(sheet.text)
     page = pages(None).get("joining.code").press("Continue", code=code)
     assert page.press("Save and sign in", passphrase=NEW, again=NEW).path == "/report"
-    cora = now(session).scalar(select(Person).where(Person.sign_in_name == "cora"))
+    cora = now(session).scalar(select(Person).where(Person.called("cora")))
     assert (cora.role, cora.patient_id, cora.phone) == ("caregiver", anna.id, "+44 1632 960 402")
     assert (cora.consent.way, cora.consent.given_on, cora.consent.noted_by_id) == ("in_writing", today, emil.id)
 
@@ -191,7 +191,7 @@ def test_a_role_that_is_not_offered_cannot_be_given(visitor, anna, session):
     page = visitor.get("accounts.give_access", patient_id=anna.id)
     page = page.press("Make an invitation", role="nurse", name="Mallory", sign_in_name="mallory")
     assert page.errors == ["Choose whose account it is"]
-    assert now(session).scalar(select(Person).where(Person.sign_in_name == "mallory")) is None
+    assert now(session).scalar(select(Person).where(Person.called("mallory"))) is None
 
 
 def test_a_new_invitation_ends_passphrase_and_sign_ins(visitor, make, anna, pages):

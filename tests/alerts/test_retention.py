@@ -108,6 +108,7 @@ def test_the_worker_does_it(told, make, session, database_url, tmp_path):
     old = told("Old", timedelta(days=400))
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")}
     environment = clean | {"TRIAGE_DATABASE_URL": database_url, "TRIAGE_DATA": str(tmp_path)}
+    environment["TRIAGE_DATA_KEYS"] = os.environ["TRIAGE_DATA_KEYS"]
     command = [sys.executable, "-m", "triage", "worker", "--once"]
     subprocess.run(command, env=environment, check=True, capture_output=True)
     assert rows(session, Delivery, old) == 0

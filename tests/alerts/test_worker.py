@@ -331,6 +331,7 @@ def of_a_worker(database_url, tmp_path, hook):
         **{name: value for name, value in os.environ.items() if not name.startswith("TRIAGE_")},
         "TRIAGE_DATABASE_URL": database_url,
         "TRIAGE_DATA": str(tmp_path),
+        "TRIAGE_DATA_KEYS": os.environ["TRIAGE_DATA_KEYS"],
         "TRIAGE_CHANNEL_WEBHOOK": hook.url,
         "TRIAGE_CHANNEL_WEBHOOK_SECRET": SECRET,
     }

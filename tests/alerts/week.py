@@ -66,7 +66,6 @@ UNRESOLVED = (
     select(Alert.patient_id, Patient.name, Alert.status, Alert.urgency)
     .join(Alert.patient)
     .where(Alert.status != AlertStatus.RESOLVED)
-    .order_by(Patient.name)
 )
 
 
@@ -330,7 +329,7 @@ class Week:
     # What nurses do
 
     def _nurses(self, now: int) -> None:
-        unresolved = self.session.execute(UNRESOLVED).all()
+        unresolved = sorted(self.session.execute(UNRESOLVED), key=lambda row: row[1])
         self.session.rollback()
         for patient_id, name, status, urgency in unresolved:
             plan = self.plans.get(name)

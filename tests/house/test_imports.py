@@ -17,7 +17,7 @@ PACKAGE = Path(triage.__file__).resolve().parent
 ROOMS = ("accounts", "reports", "alerts", "monitoring", "care_team", "ruleset_editor")
 
 # Beneath every room.
-GROUND = r"clock|paths|logs|database|models|fields|rules\..*"
+GROUND = r"clock|paths|logs|encryption|database|models|fields|rules\..*"
 # What a room offers to the others; its views and forms never.
 OF_ACCOUNTS = r"accounts\.(access|audit|confirming|covers|looks)"
 RULESETS = r"ruleset_editor\.versions"
@@ -36,8 +36,10 @@ MAY: tuple[tuple[str, str], ...] = (
     (r"clock|paths|compressed", r""),
     (r"logs", r"clock"),
     (r"fields", r"rules\..*"),
-    (r"database", r"rules\.urgency|paths"),
-    (r"models", r"rules\.urgency|database"),
+    (r"encryption", r""),
+    (r"database", r"rules\.urgency|paths|logs|encryption"),
+    (r"data_keys", r"encryption|database|models|accounts\.audit"),
+    (r"models", r"rules\.urgency|database|encryption"),
     # Deeper rooms may not know shallower ones: accounts < ruleset_editor < alerts < reports < monitoring <
     # care_team. Rulesets and
     # earlier reports are looked up by rooms beneath them too.

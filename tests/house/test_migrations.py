@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Boolean, Uuid, bindparam, select, text
+from sqlalchemy import Boolean, LargeBinary, Uuid, bindparam, column, select, table, text
 from sqlalchemy.exc import DBAPIError
 
-from triage import models
+from triage import encryption, models, paths
 from triage.accounts import audit, trail
 from triage.database import UtcDateTime, alembic_config, engine_for, upgrade, writing
 from triage.paths import folder
@@ -41,7 +42,8 @@ def test_head_names_the_newest_migration():
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def older_url(request, tmp_path):
-    """The URL of an empty database of either kind, without tables."""
+    """The URL of an empty database of either kind, without tables, for a program that has its keys."""
+    encryption.use(paths.config_file()["only"]("DATA_KEYS", os.environ))
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path / 'older.sqlite3'}"
         return
@@ -177,6 +179,74 @@ def test_entries_from_before_0010_are_chained_in_their_order_without_gaps(older_
     engine.dispose()
 
 
+def test_what_stood_in_the_clear_before_0016_is_encrypted_and_none_of_it_is_left(older_url):
+    """Names, notes, JSON, days, bytes and nothing at all keep their values; the file is written anew."""
+    from sqlalchemy.orm import Session
+
+    upgrade(older_url, "0015")
+    engine = engine_for(older_url)
+    id, at = UUID(int=7), datetime(2026, 3, 2, 8, tzinfo=UTC)
+    typed = (
+        bindparam("id", type_=Uuid()),
+        bindparam("at", type_=UtcDateTime()),
+        bindparam("body", type_=LargeBinary()),
+    )
+    _fill(engine, id, at)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE patient SET born_on = '1967-04-12', town = 'Sampletown'"))
+        for statement in (
+            "INSERT INTO ruleset_version (hash, document, first_used_at) VALUES ('sha256:a', '{}', :at)",
+            "INSERT INTO report (id, patient_id, reporter_id, token, reported_at, data)"
+            " VALUES (:id, :id, :id, 't', :at, 'Shivering since the morning')",
+            "INSERT INTO assessment (id, report_id, ruleset_hash, urgency, body, history, made_at)"
+            " VALUES (:id, :id, 'sha256:a', 2, :body, '[]', :at)",
+            "INSERT INTO alert_note (id, alert_id, kind, text, written_at, written_by_id)"
+            " VALUES (:id, :id, 'note', 'Zoë is worried', :at, :id)",
+            "INSERT INTO report_draft (person_id, token, answers, begun_at, updated_at)"
+            """ VALUES (:id, 'd', '{"note"\\: "Typed – not sent"}', :at, :at)""",
+            "INSERT INTO handover (id, care_team_id, since, begun_at, begun_by_id, ended_at, ended_by_id, end_kind)"
+            " VALUES (:id, :id, :at, :at, :id, :at, :id, 'taken_back')",
+        ):
+            named = [each for each in typed if f":{each.key}" in statement]
+            values = {"id": id, "at": at, "body": b'{"urgency":"urgent"}'}
+            connection.execute(text(statement).bindparams(*named), {each.key: values[each.key] for each in named})
+    upgrade(older_url)
+    with Session(engine) as session:
+        patient, nurse = (
+            session.get_one(models.Patient, id),
+            session.scalar(select(models.Person).where(models.Person.called("Alice"))),
+        )
+        assert (patient.name, str(patient.born_on), patient.town, patient.phone) == (
+            "Anna",
+            "1967-04-12",
+            "Sampletown",
+            "",
+        )
+        assert (nurse.id, nurse.name, nurse.sign_in_name, nurse.mail) == (id, "Alice", "alice", "")
+        report = session.get_one(models.ReportRecord, id)
+        assert (report.data, report.assessment.body) == ("Shivering since the morning", b'{"urgency":"urgent"}')
+        assert session.get_one(models.AlertNote, id).text == "Zoë is worried"
+        assert session.get_one(models.ReportDraft, id).answers == {"note": "Typed – not sent"}
+        assert session.get_one(models.Handover, id).page is None
+        assert session.scalars(select(models.DataKey.name)).all() == [encryption.ring().newest.name]
+    if older_url.startswith("sqlite"):
+        file = file_of(older_url)
+        stored = file.read_bytes() + file.with_name(f"{file.name}-wal").read_bytes()
+        for word in ("Anna", "Alice", "alice", "1967-04-12", "Sampletown", "Shivering", "worried", "not sent"):
+            assert word.encode() not in stored, word
+    with pytest.raises(DBAPIError, match="never changed"), engine.begin() as connection:
+        connection.execute(text("UPDATE report SET reported_at = enrolled_at FROM patient"))
+    engine.dispose()
+
+
+def file_of(url):
+    from pathlib import Path
+
+    from sqlalchemy import make_url
+
+    return Path(make_url(url).database)
+
+
 @pytest.fixture
 def record(make, anna):
     """A stored report with its assessment, alert and audit entries."""
@@ -186,20 +256,37 @@ def record(make, anna):
 NEVER = [
     ("UPDATE audit_entry SET action = 'something else'", "never changed"),
     ("DELETE FROM audit_entry", "never deleted"),
-    ("UPDATE report SET data = '{}'", "never changed"),
+    ("UPDATE report SET data = NULL", "never changed"),
+    ("UPDATE report SET data = substr(data, 1, 40)", "never changed"),
+    ("UPDATE report SET reported_at = (SELECT max(at) FROM audit_entry)", "never changed"),
+    ("UPDATE report SET data = data", "never changed"),
     ("UPDATE assessment SET urgency = 0", "never changed"),
     ("DELETE FROM alert", "never deleted"),
     ("UPDATE alert SET urgency = 1", "never lowered"),
 ]
 
 
-@pytest.mark.parametrize(("statement", "says"), NEVER, ids=[statement.split(" SET ")[0] for statement, _ in NEVER])
+@pytest.mark.parametrize(("statement", "says"), NEVER, ids=[statement.split("=")[0] for statement, _ in NEVER])
 def test_the_database_itself_refuses_to_change_the_record(statement, says, record, make, session):
     """Whoever changes it: a mistake in the program, or a hand on the database."""
     with writing(session):
         audit.record(session, "made_for_this_test", by=None, at=make.now())
     with pytest.raises(DBAPIError, match=says), writing(session):
         session.execute(text(statement))
+
+
+def test_a_report_may_be_encrypted_with_another_key_and_with_no_more_than_that(record, session):
+    """The one change that a rotation of data keys needs (triage/data_keys.py)."""
+    stored = table("report", column("data", LargeBinary()))
+    seal = session.scalar(select(stored.c.data))
+    same_key = encryption.ring().seal("report.data", encryption.ring().open("report.data", seal))
+    other = encryption.Ring([b"another key of thirty-two bytes."])
+    for refused in (same_key, other.seal("report.data", b"{}"), b"x" * len(seal)):
+        with pytest.raises(DBAPIError, match="never changed"), writing(session):
+            session.execute(stored.update().values(data=refused))
+    with writing(session):
+        anew = other.seal("report.data", encryption.ring().open("report.data", seal))
+        session.execute(stored.update().values(data=anew))
 
 
 def test_an_alert_may_be_raised(record, session):

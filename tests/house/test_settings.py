@@ -15,6 +15,7 @@ settings, SETTINGS, BadSettings = CONFIG["settings"], CONFIG["SETTINGS"], CONFIG
 REAL = {
     "TRIAGE_HOST": "0.0.0.0",
     "TRIAGE_SECRET_KEY": "k" * 40,
+    "TRIAGE_DATA_KEYS": "k" * 43,
     "TRIAGE_EMERGENCY_NUMBER": "999",
     "TRIAGE_CARE_TEAM_PHONE": "+44 1632 960 123",
     "TRIAGE_CARE_TEAM_NAME": "Ward 7",
@@ -47,18 +48,34 @@ def test_a_secret_is_made_once_and_readable_by_its_owner_only(data, tmp_path):
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
 
 
+def test_so_is_a_data_key(data, tmp_path):
+    first = settings(data)["DATA_KEYS"]
+    file = tmp_path / "data" / "data-keys"
+    assert settings(data)["DATA_KEYS"] == first
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_data_keys_keep_their_order_the_newest_first(data):
+    older, newer = "k" * 43, "n" * 43
+    assert settings(data | {"TRIAGE_DATA_KEYS": f"{newer}\n{older}"})["DATA_KEYS"] == (
+        *settings(data | {"TRIAGE_DATA_KEYS": newer})["DATA_KEYS"],
+        *settings(data | {"TRIAGE_DATA_KEYS": older})["DATA_KEYS"],
+    )
+
+
 @pytest.mark.parametrize("reached", [{"TRIAGE_HOST": "0.0.0.0"}, {"TRIAGE_HOST": "::"}, {"TRIAGE_HTTPS": "yes"}])
 def test_where_others_reach_it_nothing_that_protects_people_has_a_default(reached, data):
     problems = refused(reached | data)
     assert [problem.split()[0] for problem in problems] == [
         "TRIAGE_SECRET_KEY",
+        "TRIAGE_DATA_KEYS",
         "TRIAGE_EMERGENCY_NUMBER",
         "TRIAGE_CARE_TEAM_PHONE",
         "TRIAGE_CARE_TEAM_NAME",
     ]
 
 
-def test_a_real_server_starts_with_those_four(data):
+def test_a_real_server_starts_with_those_five(data):
     values = settings(REAL | data)
     assert (values["LOCAL"], values["HTTPS"], values["CARE_TEAM_NAME"]) == (False, True, "Ward 7")
 
@@ -76,6 +93,9 @@ def test_a_real_server_starts_with_those_four(data):
         ("DATABASE_URL", "sqlite:///:memory:", "sqlite:///"),
         ("DATABASE_URL", "mysql://somewhere/triage", "sqlite:///"),
         ("SECRET_KEY", "short", "at least 32 characters"),
+        ("DATA_KEYS", "k" * 42, "as `triage keys new` makes them"),
+        ("DATA_KEYS", f"{'k' * 43} {'k' * 43}", "as `triage keys new` makes them"),
+        ("DATA_KEYS", " ", "as `triage keys new` makes them"),
         ("RULES", "/no/such/folder", "folder that exists"),
         ("EMERGENCY_NUMBER", "nine-one-one", "telephone number"),
         ("CARE_TEAM_PHONE", "call us", "telephone number"),
@@ -112,7 +132,8 @@ def test_a_misspelt_variable_is_not_ignored(data):
 
 
 def test_a_secret_that_is_refused_is_not_repeated(data):
-    assert "hunter2" not in "\n".join(refused(data | {"TRIAGE_SECRET_KEY": "hunter2"}))
+    for name in ("SECRET_KEY", "DATA_KEYS"):
+        assert "hunter2" not in "\n".join(refused(data | {f"TRIAGE_{name}": "hunter2"}))
 
 
 def test_a_demonstration_links_to_its_own_address(data):

@@ -21,7 +21,7 @@ def invite(team_name: str, name: str, sign_in_name: str) -> str:
 
     Raises NotAnAdministrator."""
     at = clock.now()
-    found = db.session.scalar(select(Person).where(Person.sign_in_name == sign_in_name.strip().lower()))
+    found = db.session.scalar(select(Person).where(Person.called(sign_in_name)))
     team = db.session.scalar(select(CareTeam).where(CareTeam.name == team_name))
     if found is not None:
         if found.role != Role.ADMINISTRATOR or team is None or found.care_team_id != team.id or not found.active:

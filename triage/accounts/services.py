@@ -107,7 +107,7 @@ def sign_in(session: Session, name: str, password: str, at: datetime, *, address
         with writing(session):
             audit.record(session, "sign_in_failed", by=None, subject=mark(name), at=at)
         raise SignInRefused(Refused.DEMO_PASSWORD)
-    found = session.scalar(select(Person).where(Person.sign_in_name == name, sessions.not_closed()))
+    found = session.scalar(select(Person).where(Person.called(name), sessions.not_closed()))
     action = "passphrase_right" if found and second_factor.is_needed(found) else "signed_in"
     with _right(session, name, found, password, at, address, device) as person:
         audit.record(session, action, by=person, at=at)
@@ -266,6 +266,15 @@ def new_person(account: Account) -> Person:
     )
 
 
+def add_person(session: Session, person: Person) -> None:
+    """Add the account, never commit. Raises NameTaken, also where the marks of both names are made with different data
+    keys; IntegrityError where somebody takes the name at this very moment."""
+    if session.scalar(select(Person.id).where(Person.called(person.sign_in_name))):
+        raise NameTaken
+    session.add(person)
+    session.flush()
+
+
 def mark(name: str) -> str:
     """Stands for a sign-in name in the audit trail: what is typed there may be anything, a passphrase too."""
     return throttle.keyed("name", name)
@@ -275,11 +284,8 @@ def _add_account(
     session: Session, account: Account, patient: Patient, agreed: Agreed | None, by: Person, at: datetime
 ) -> invitations.Issued:
     person = new_person(account)
-    if session.scalar(select(Person.id).where(Person.sign_in_name == person.sign_in_name)):
-        raise NameTaken
     person.patient_id = patient.id
-    session.add(person)
-    session.flush()
+    add_person(session, person)
     audit.record(session, "access_given", by=by, patient=patient, subject=str(person.id), at=at)
     if agreed:
         invitations.add_consent(session, person, agreed.way, agreed.on, by, at)

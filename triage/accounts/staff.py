@@ -9,9 +9,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, selectinload
 
 from triage.accounts import audit, invitations
-from triage.accounts.services import Account, NameTaken, new_person
+from triage.accounts.services import Account, NameTaken, add_person, new_person
 from triage.database import writing
-from triage.models import HEARTBEAT_TEAM, Alert, AlertStatus, CareTeam, Patient, Person, Role
+from triage.models import HEARTBEAT_TEAM, Alert, AlertStatus, CareTeam, Patient, Person, Role, by_name
 
 STAFF = tuple(role for role in Role if role not in (Role.PATIENT, Role.CAREGIVER))
 
@@ -26,13 +26,8 @@ class AlertWaits(Exception):
 
 def of_team(session: Session, team: CareTeam) -> list[Person]:
     """Everybody who works in the team, also those who have left, by name."""
-    query = (
-        select(Person)
-        .where(Person.care_team_id == team.id)
-        .order_by(Person.active.desc(), Person.name, Person.id)
-        .options(selectinload(Person.invitations))
-    )
-    return list(session.scalars(query))
+    query = select(Person).where(Person.care_team_id == team.id).options(selectinload(Person.invitations))
+    return sorted(by_name(session.scalars(query)), key=lambda one: not one.active)
 
 
 def invite(session: Session, team: CareTeam, account: Account, by: Person | None, at: datetime) -> invitations.Issued:
@@ -41,8 +36,7 @@ def invite(session: Session, team: CareTeam, account: Account, by: Person | None
     person.care_team_id = team.id
     try:
         with writing(session):
-            session.add(person)
-            session.flush()
+            add_person(session, person)
             audit.record(session, "staff_invited", by=by, subject=str(person.id), at=at)
             issued = invitations.add(session, person, by, at)
     except IntegrityError as error:

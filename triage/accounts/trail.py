@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Engine, Select, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from triage.accounts import audit
-from triage.models import AuditEntry, Patient, Person, Role
+from triage.models import AuditEntry, Patient, Person, Role, by_name
 
 PAGE = 50
 """Entries on a page."""
@@ -77,14 +77,16 @@ def actions(session: Session) -> list[str]:
 
 def people_called(session: Session, words: str) -> list[Person]:
     """People whose name or sign-in name holds these words."""
-    holds = or_(Person.name.icontains(words, autoescape=True), Person.sign_in_name.icontains(words, autoescape=True))
-    return list(session.scalars(select(Person).where(holds).order_by(Person.name, Person.id).limit(MOST_FOUND)))
+    looked_for = words.casefold()
+    everybody = session.scalars(select(Person))
+    holds = (one for one in everybody if looked_for in one.name.casefold() or looked_for in one.sign_in_name)
+    return by_name(holds)[:MOST_FOUND]
 
 
 def patients_called(session: Session, words: str) -> list[Patient]:
     """Patients whose name holds these words."""
-    holds = Patient.name.icontains(words, autoescape=True)
-    return list(session.scalars(select(Patient).where(holds).order_by(Patient.name, Patient.id).limit(MOST_FOUND)))
+    looked_for = words.casefold()
+    return by_name(one for one in session.scalars(select(Patient)) if looked_for in one.name.casefold())[:MOST_FOUND]
 
 
 COLUMNS = ("number", "time_utc", "action", "person_id", "name", "role", "patient_id", "subject", "hash")

@@ -38,7 +38,7 @@ from triage.accounts import (
 from triage.accounts.access import patient_for, patients_of, person, public, refusal, roles, signed_in, team_of
 from triage.accounts.forms import WAYS, AccessForm, ConsentForm, EnrolForm, PlaceForm, ReachForm, SignInForm
 from triage.database import db
-from triage.models import Course, Patient, Person, Role
+from triage.models import Course, Patient, Person, Role, by_name
 from triage.rules.ruleset import CHANNELS
 from triage.ruleset_editor import versions
 
@@ -154,12 +154,10 @@ def _sign_in_page(form: SignInForm, status: int, timed_out: bool = False) -> Res
 @bp.get("/people")
 @roles(Role.ADMINISTRATOR)
 def people() -> ResponseReturnValue:
-    query = (
-        patients_of(person())
-        .order_by(Patient.name, Patient.id)
-        .options(selectinload(Patient.courses).selectinload(Course.dose_events), selectinload(Patient.people))
+    query = patients_of(person()).options(
+        selectinload(Patient.courses).selectinload(Course.dose_events), selectinload(Patient.accounts)
     )
-    patients = db.session.scalars(query).all()
+    patients = by_name(db.session.scalars(query))
     looks.at_list(person(), "people_seen")
     return render_template(
         "accounts/people.html",

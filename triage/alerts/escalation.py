@@ -55,6 +55,7 @@ from triage.models import (
     Person,
     ReportRecord,
     Role,
+    by_name,
 )
 from triage.rules.ruleset import CHANNELS, PERSONAL_CHANNELS, STAFF_TOLD, QuietHours, Ruleset, Step
 from triage.rules.urgency import Urgency
@@ -533,7 +534,7 @@ def _owe(
 
 
 def _people(session: Session, *where: ColumnElement[bool]) -> Sequence[Person]:
-    return session.scalars(select(Person).where(Person.active, *where).order_by(Person.name, Person.id)).all()
+    return by_name(session.scalars(select(Person).where(Person.active, *where)))
 
 
 def _key(*parts: object) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from triage.accounts import audit
 from triage.database import writing
-from triage.models import CareTeam, Delivery, Duty, Person, Role
+from triage.models import CareTeam, Delivery, Duty, Person, Role, by_name
 
 SHOWN_AHEAD = timedelta(days=60)
 DELIVERIES_SHOWN = 20
@@ -18,20 +18,16 @@ DELIVERIES_SHOWN = 20
 
 def on_call(session: Session, team: CareTeam, at: datetime) -> Sequence[Person]:
     """Who is on call at that moment; one person once, however many duties overlap."""
-    query = (
-        select(Person)
-        .where(
-            Person.active,
-            Person.care_team_id == team.id,
-            Person.id.in_(
-                select(Duty.person_id).where(
-                    Duty.care_team_id == team.id, Duty.removed_at.is_(None), Duty.begins_at <= at, Duty.ends_at > at
-                )
-            ),
-        )
-        .order_by(Person.name, Person.id)
+    query = select(Person).where(
+        Person.active,
+        Person.care_team_id == team.id,
+        Person.id.in_(
+            select(Duty.person_id).where(
+                Duty.care_team_id == team.id, Duty.removed_at.is_(None), Duty.begins_at <= at, Duty.ends_at > at
+            )
+        ),
     )
-    return session.scalars(query).all()
+    return by_name(session.scalars(query))
 
 
 def coming(session: Session, team: CareTeam, at: datetime) -> Sequence[Duty]:
@@ -58,7 +54,7 @@ def nurses(session: Session, team: CareTeam) -> Sequence[Person]:
 def staff(session: Session, team: CareTeam) -> Sequence[Person]:
     """All staff of the team who can be told of alerts."""
     query = select(Person).where(Person.care_team_id == team.id, Person.active, Person.role != Role.AUDITOR)
-    return session.scalars(query.order_by(Person.name, Person.id)).all()
+    return by_name(session.scalars(query))
 
 
 def latest_deliveries(session: Session, team: CareTeam) -> Sequence[Delivery]:

@@ -34,6 +34,7 @@ from triage.models import (
     Role,
     RuleMute,
     RulesetActivation,
+    by_name,
 )
 from triage.reports import history
 from triage.rules.difference import difference
@@ -293,9 +294,8 @@ def _patients(session: Session, team: CareTeam, since: datetime, at: datetime) -
             selectinload(Patient.courses).selectinload(Course.dose_events),
             selectinload(Patient.admissions).joinedload(Admission.noted_by),
         )
-        .order_by(Patient.name, Patient.id)
     )
-    return session.scalars(query).all()
+    return by_name(session.scalars(query))
 
 
 def _silent(

@@ -131,7 +131,7 @@ def queue(session: Session, team: CareTeam, at: datetime) -> list[QueueRow]:
         .options(
             contains_eager(Alert.patient).options(
                 selectinload(Patient.courses).selectinload(Course.dose_events),
-                selectinload(Patient.people),
+                selectinload(Patient.accounts),
                 selectinload(Patient.admissions),
             ),
             selectinload(Alert.findings).options(*FINDING_LOADED),

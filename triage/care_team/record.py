@@ -341,11 +341,12 @@ def _sentences(session: Session, baseline: ThinkingBaseline | None, patient: Pat
     """The same sentence as it was written first and last: letters and words that repeat are an early sign."""
     query = (
         select(ReportRecord.data)
-        .where(ReportRecord.patient_id == patient.id, ReportRecord.data.contains('"sentence":'))
+        .where(ReportRecord.patient_id == patient.id)
         .order_by(ReportRecord.reported_at.desc(), ReportRecord.id)
-        .limit(1)
     )
-    latest = session.scalar(query)
+    stored = session.scalars(query)
+    latest = next((data for data in stored if '"sentence":' in data), None)  # the database cannot look into it
+    stored.close()
     first = baseline.answers.get("sentence", "") if baseline is not None and baseline.taken_at is not None else ""
     found = [("First", first), ("Latest", json.loads(latest)["thinking_check_answers"]["sentence"] if latest else "")]
     return tuple((which, text) for which, text in found if text)

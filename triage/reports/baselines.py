@@ -54,18 +54,16 @@ def asked(session: Session, patient: Patient, catalogue: Catalogue, at: datetime
     course = history.current_course(patient, today)
     therapy = course.therapy if course and course.therapy in catalogue.therapies else None
     again_after = catalogue.thinking_check.again_after(therapy, history.days_since_therapy(course, today))
-    due = again_after is not None and not session.scalar(
-        select(ReportRecord.id)
-        .where(
-            ReportRecord.patient_id == patient.id,
-            ReportRecord.reported_at > at - again_after,
-            ReportRecord.data.contains('"thinking_check":'),
-        )
-        .limit(1)
-    )
+    due = again_after is not None and not _done_since(session, patient, at - again_after)
     baseline = of_patient(session, patient)
     able = frozenset(baseline.right_answers) if baseline is not None and counts(baseline, patient) else None
     return thinking.Asked(due=due, place=place_of(patient), at=at, able=able)
+
+
+def _done_since(session: Session, patient: Patient, since: datetime) -> bool:
+    """Whether a report since then has a thinking check."""
+    query = select(ReportRecord.data).where(ReportRecord.patient_id == patient.id, ReportRecord.reported_at > since)
+    return any('"thinking_check":' in data for data in session.scalars(query))
 
 
 def place_of(patient: Patient) -> thinking.Place:

@@ -271,7 +271,7 @@ def take_in(folder: Path, sign_in_name: str, replace_draft: bool) -> None:
     from triage.ruleset_editor import services
 
     with create_app().app_context():
-        person = db.session.scalar(select(Person).where(Person.sign_in_name == sign_in_name.lower()))
+        person = db.session.scalar(select(Person).where(Person.called(sign_in_name)))
         if person is None or person.role != Role.CLINICIAN:
             raise click.ClickException(f"there is no clinician with the sign-in name {sign_in_name}")
         if services.draft_of(db.session, person) is not None and not replace_draft:
