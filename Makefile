@@ -90,6 +90,9 @@ bench-queue: $(VENV)/.installed-dev ## queue and record beside two million repor
 	@$(PYTHON) -m bench.queue
 	@$(PYTHON) -m bench.dashboards
 
+bench-encryption: $(VENV)/.installed-dev ## what encryption costs the queue, a record and sending a report (half a minute)
+	@$(PYTHON) -m bench.encryption
+
 clean: ## remove .venv and what tools left behind; keeps the database
 	rm -rf $(VENV) $(SUPPLY) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
