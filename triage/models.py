@@ -237,6 +237,10 @@ class Patient(Model):
     """Where the patient stays; several names are divided by commas. Right answers of the thinking check."""
     hospital: Mapped[str] = mapped_column(Encrypted("patient.hospital"), default="")
     """Which hospital looks after the patient, in the same way."""
+    erasing_since: Mapped[UtcTime | None]
+    """Set only within the transaction that erases the patient: it alone may rewrite what is never changed."""
+    erased_at: Mapped[UtcTime | None]
+    """Since then nobody is told whose record it was (monitoring/erasing.py)."""
 
     care_team: Mapped[CareTeam] = relationship()
     courses: Mapped[list[Course]] = relationship(back_populates="patient", order_by="Course.started_on")

@@ -33,6 +33,7 @@ from triage import clock, data_keys, encryption, logs, paths
 from triage.accounts import access, covers, looks, sessions
 from triage.accounts import account_views as account
 from triage.accounts import cover_views as cover
+from triage.accounts import erasing_views as erasing
 from triage.accounts import joining_views as joining
 from triage.accounts import second_factor_views as second_factor
 from triage.accounts import staff_views as staff
@@ -65,6 +66,7 @@ ROOMS = (
     second_factor,
     staff,
     cover,
+    erasing,
     reports,
     own_record_views,
     reminding,

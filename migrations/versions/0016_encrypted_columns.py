@@ -1,8 +1,10 @@
 """Names, contacts, texts, answers and what was made of them are encrypted with a data key (triage/encryption.py).
 
 All rows are encrypted in this one transaction. What the database refuses to change it still refuses: such a row may be
-encrypted anew with another key, and nothing else. Whoever wants to go back takes the backup from before: like every
-migration here this one has no way back, and one that writes names into a file in clear should not lie about.
+encrypted anew with another key, and rewritten while its patient is erased, which is one transaction.
+
+Whoever wants to go back takes the backup from before: like every migration here this one has no way back, and one that
+writes names into a file in clear should not lie about.
 """
 
 from __future__ import annotations
@@ -47,16 +49,24 @@ _SEALED = {
     "cover": ("reason",),
 }
 _NEVER_CHANGED = {
-    "report": ("reports are never changed", ""),
-    "assessment": ("assessments are never changed", ""),
-    "rejudgment": ("rejudgments are never changed", ""),
-    "course_change": ("what was corrected is never changed", ""),
-    "ruleset_activation": ("activated rulesets are never changed", ""),
-    "alert_note": ("notes are never changed", ""),
-    "alert_opinion": ("what was said of an alert is never changed", ""),
-    "handover_note": ("notes are never changed", ""),
-    "handover": ("what was handed over is never changed", "OLD.ended_at IS NOT NULL AND "),
+    "report": ("reports are never changed", "", "patient"),
+    "assessment": ("assessments are never changed", "", ""),
+    "rejudgment": ("rejudgments are never changed", "", "report"),
+    "course_change": ("what was corrected is never changed", "", "patient"),
+    "ruleset_activation": ("activated rulesets are never changed", "", ""),
+    "alert_note": ("notes are never changed", "", "alert"),
+    "alert_opinion": ("what was said of an alert is never changed", "", "alert"),
+    "handover_note": ("notes are never changed", "", "any"),
+    "handover": ("what was handed over is never changed", "OLD.ended_at IS NOT NULL AND ", "any"),
 }
+"""Table: what the database says, when it refuses at all, and through what a row belongs to a patient who is erased."""
+_WHOSE = {
+    "patient": "patient.id = {id}",
+    "report": "patient.id = (SELECT patient_id FROM report WHERE report.id = {id})",
+    "alert": "patient.id = (SELECT patient_id FROM alert WHERE alert.id = {id})",
+    "any": "1 = 1",
+}
+_BEING_ERASED = "EXISTS (SELECT 1 FROM patient WHERE patient.erasing_since IS NOT NULL AND {whose})"
 
 
 def upgrade() -> None:
@@ -69,6 +79,14 @@ def upgrade() -> None:
         sa.Column("retired_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("name", name="pk_data_key"),
     )
+    for name in ("erasing_since", "erased_at"):
+        op.add_column("patient", sa.Column(name, sa.DateTime(timezone=True), nullable=True))
+    if postgresql:  # which takes no question in the condition of a trigger, but a function
+        cases = " OR ".join(f"(kind = '{kind}' AND {whose.format(id='$2')})" for kind, whose in _WHOSE.items())
+        op.execute(
+            "CREATE FUNCTION being_erased(kind text, id uuid) RETURNS boolean LANGUAGE sql STABLE AS "
+            f"$$ SELECT {_BEING_ERASED.format(whose=f'({cases})')} $$"
+        )
     for table in _NEVER_CHANGED:
         op.execute(f"DROP TRIGGER {table}_no_update{f' ON {table}' if postgresql else ''}")
     # The column that is looked for keeps its index and becomes the mark; the name itself gets a new one.
@@ -86,8 +104,8 @@ def upgrade() -> None:
         op.execute("ALTER TABLE person RENAME CONSTRAINT uq_person_sign_in_name TO uq_person_sign_in_mark")
     else:
         _declare_on_sqlite(connection)
-    for table, (says, when) in _NEVER_CHANGED.items():
-        _refuse_changes(connection, table, says, when, postgresql)
+    for table in _NEVER_CHANGED:
+        _refuse_changes(connection, table, postgresql)
 
 
 def _seal(connection: sa.Connection, table: str, columns: tuple[str, ...]) -> int:
@@ -158,8 +176,11 @@ def _declare_on_sqlite(connection: sa.Connection) -> None:
         raise RuntimeError(f"the declarations are not in order: {faults[0]}")
 
 
-def _refuse_changes(connection: sa.Connection, table: str, says: str, when: str, postgresql: bool) -> None:
-    """Refuse every change of a row but this: its seals become others of the same length, made with another key."""
+def _refuse_changes(connection: sa.Connection, table: str, postgresql: bool) -> None:
+    """Refuse every change of a row but two: its seals become others of the same length, made with another key; or any
+    others, while its patient is erased."""
+    says, when, kind = _NEVER_CHANGED[table]
+    erased = _being_erased(kind, postgresql)
     columns = [column["name"] for column in sa.inspect(connection).get_columns(table)]
     same, other = [], []
     for name in columns:
@@ -170,7 +191,7 @@ def _refuse_changes(connection: sa.Connection, table: str, says: str, when: str,
             form = "'\\x01'::bytea" if postgresql else "x'01'"
             equal = (
                 f"({equal} OR (substr(NEW.{name}, 1, 1) = {form} AND length(NEW.{name}) = length(OLD.{name})"
-                f" AND substr(NEW.{name}, 1, 5) <> substr(OLD.{name}, 1, 5)))"
+                f" AND substr(NEW.{name}, 1, 5) <> substr(OLD.{name}, 1, 5)){erased})"
             )
         same.append(equal)
     does = f"EXECUTE FUNCTION refuse('{says}')" if postgresql else f"BEGIN SELECT RAISE(ABORT, '{says}'); END"
@@ -184,3 +205,13 @@ def _refuse_changes(connection: sa.Connection, table: str, says: str, when: str,
             )
         )
     )
+
+
+def _being_erased(kind: str, postgresql: bool) -> str:
+    """The alternative that the row belongs to a patient who is being erased; nothing for what belongs to nobody."""
+    if not kind:
+        return ""
+    id = "NULL" if kind == "any" else f"NEW.{kind}_id"
+    if postgresql:
+        return f" OR being_erased('{kind}', {id})"
+    return f" OR {_BEING_ERASED.format(whose=_WHOSE[kind].format(id=id))}"

@@ -164,7 +164,9 @@ def patients_of(person: Person) -> Select[Patient]:
     if person.role in PEOPLE_OF_A_TEAM:
         own = Patient.care_team_id == person.care_team_id
         covered = Patient.care_team_id.in_(covers.teams(person.id, clock.now()))
-        return select(Patient).where(or_(own, covered) if person.role == Role.NURSE else own)
+        return select(Patient).where(
+            or_(own, covered) if person.role == Role.NURSE else own, Patient.erased_at.is_(None)
+        )
     return select(Patient).where(false())
 
 
