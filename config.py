@@ -388,6 +388,25 @@ SETTINGS: tuple[Setting, ...] = (
         _always(366),
     ),
     Setting(
+        "RECORD_YEARS",
+        "How long a record is kept after monitoring ended: `triage retention` erases the patient then.",
+        _whole(1, 100),
+        _always(30),
+    ),
+    Setting(
+        "DRAFT_DAYS",
+        "How long it is kept what somebody typed and never sent: `triage retention` deletes it then.",
+        _whole(1, 366),
+        _always(30),
+    ),
+    Setting(
+        "SIGN_IN_DAYS",
+        "How long it is kept who was signed in on what kind of device, after that ended: `triage retention` deletes it "
+        "then. The audit trail keeps when somebody signed in.",
+        _whole(1, 3660),
+        _always(366),
+    ),
+    Setting(
         "HEARTBEAT_MINUTES",
         "How often the made-up patient of the heartbeat reports.",
         _whole(1, 30),

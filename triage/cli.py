@@ -638,6 +638,29 @@ def keys_check() -> None:
     sys.exit(1 if checked.altered or checked.missing else 0)
 
 
+@cli.command(short_help="Erase and delete what was kept long enough.")
+@click.option("--dry-run", is_flag=True, help="Only say how much it would be.")
+def retention(dry_run: bool) -> None:
+    """Erase patients whose monitoring ended TRIAGE_RECORD_YEARS ago, and delete drafts (TRIAGE_DRAFT_DAYS), sign-ins
+    that ended (TRIAGE_SIGN_IN_DAYS) and who was told what (TRIAGE_DELIVERY_DAYS). A patient who is monitored, has
+    reported since, or has an alert that nobody has resolved is never touched. It may be stopped and begun again.
+
+    \b
+    Exit code 0: said, or done. Each line is a kind, with how many.
+    Example:  triage retention --dry-run
+    """
+    from triage import clock, create_app
+    from triage import retention as keeping
+    from triage.database import db
+
+    app = create_app()
+    with app.app_context():
+        limits = keeping.limits(app.config)
+        found = (keeping.due if dry_run else keeping.apply)(db.session, limits, clock.now())
+    for kind, count in found.items():
+        click.echo(f"{kind}: {count}{' would go' if dry_run else ''}")
+
+
 @cli.group(short_help="Look whether the audit trail is whole.")
 def audit() -> None:
     """Look at the audit trail: whether it is whole, and where it ends.

@@ -39,6 +39,7 @@ MAY: tuple[tuple[str, str], ...] = (
     (r"encryption", r""),
     (r"database", r"rules\.urgency|paths|logs|encryption"),
     (r"data_keys", r"encryption|database|models|accounts\.audit"),
+    (r"retention", r"database|models|accounts\.(audit|erasing)|alerts\.retention"),
     (r"models", r"rules\.urgency|database|encryption"),
     # Deeper rooms may not know shallower ones: accounts < ruleset_editor < alerts < reports < monitoring <
     # care_team. Rulesets and

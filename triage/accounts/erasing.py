@@ -71,8 +71,9 @@ def is_needed(session: Session, patient: Patient) -> bool:
     return patient.open_course is not None or session.scalar(waiting.limit(1)) is not None
 
 
-def erase(session: Session, patient: Patient, reason: ErasureReason, by: Person, at: datetime) -> None:
-    """Erase the patient and whoever cares for them, in one transaction. Raises StillNeeded."""
+def erase(session: Session, patient: Patient, reason: ErasureReason, by: Person | None, at: datetime) -> None:
+    """Erase the patient and whoever cares for them, in one transaction. `by` None: the command line. Raises
+    StillNeeded."""
     with writing(session):
         patient = session.get_one(Patient, patient.id, with_for_update=True)
         if patient.erased_at is not None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, delete, exists, or_, select
+from sqlalchemy import Select, delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from triage.database import writing
@@ -24,15 +24,24 @@ def sweep(session: Session, kept: timedelta, at: datetime) -> int:
     """Delete deliveries and owed steps that ended so long ago; how many rows."""
     session.rollback()
     before = at - kept
-    deliveries = select(Delivery.id).where(
-        or_(Delivery.delivered_at < before, Delivery.given_up_at < before, Delivery.cancelled_at < before),
-        or_(Delivery.alert_id.is_(None), Delivery.alert_id.in_(_resolved(before))),
-    )
-    gone = _forget(session, Delivery, session.scalars(deliveries.limit(AT_ONCE)).all())
+    gone = _forget(session, Delivery, session.scalars(_deliveries(before).limit(AT_ONCE)).all())
     steps = select(OwedStep.id).where(
         OwedStep.alert_id.in_(_resolved(before)), ~exists().where(Delivery.step_id == OwedStep.id)
     )
     return gone + _forget(session, OwedStep, session.scalars(steps.limit(AT_ONCE)).all())
+
+
+def due(session: Session, kept: timedelta, at: datetime) -> int:
+    """How many deliveries would be deleted."""
+    return session.scalar(select(func.count()).select_from(_deliveries(at - kept).subquery())) or 0
+
+
+def _deliveries(before: datetime) -> Select[UUID]:
+    """The deliveries that ended before that moment, but for those of alerts that were not resolved before it."""
+    return select(Delivery.id).where(
+        or_(Delivery.delivered_at < before, Delivery.given_up_at < before, Delivery.cancelled_at < before),
+        or_(Delivery.alert_id.is_(None), Delivery.alert_id.in_(_resolved(before))),
+    )
 
 
 def _resolved(before: datetime) -> Select[UUID]:
