@@ -129,19 +129,46 @@ def test_open_dashboards_share_rows_that_were_read_once(hold_clock, make, anna, 
     """Reading them is most of what a dashboard costs. A page that is opened reads them anew: also a telephone number
     that was just corrected stands on it."""
     read = []
-    monkeypatch.setattr(boards, "queue", lambda *given: read.append(given) or queue.queue(*given))
+    monkeypatch.setattr(boards, "queue", lambda *given: read.append(given[-1]) or queue.queue(*given))
     make.alert(anna)
     first, second = pages(alice), pages(bob)
     assert names(rows(first)) == names(rows(second)) == names(rows(first)) == ["Anna"]
     assert len(read) == 1
-    make.alert(make.patient("Bea"))
+    bea = make.alert(make.patient("Bea"))
     assert sorted(names(rows(first))) == sorted(names(rows(second))) == ["Anna", "Bea"]
-    assert len(read) == 2
+    assert read == [None, {bea.id}]  # nothing else changed
 
     first.get("care_team.queue")
     assert len(read) == 3
     assert sorted(names(rows(second))) == ["Anna", "Bea"]
     assert len(read) == 3
+
+
+def test_rows_that_were_drawn_for_others_carry_everybodys_own_words(hold_clock, make, session, anna, pages, alice, bob):
+    """Their token, what they may give back, and the filter that their address says."""
+    from triage.alerts import services
+
+    alert = make.alert(anna)
+    make.alert(make.patient("Bea"), Urgency.EMERGENCY)
+    services.acknowledge(session, alert, alice, hold_clock)
+    own, filtered, other = rows(pages(alice)), rows(pages(alice), silent="yes"), rows(pages(bob))
+    tokens = [
+        {field["value"] for field in BeautifulSoup(answer.text, "html.parser").select("[name=csrf_token]")}
+        for answer in (own, filtered, other)
+    ]
+    assert [len(each) for each in tokens] == [1, 1, 1]
+    assert not tokens[0] & tokens[2]
+    assert [answer.text.count("Give back") for answer in (own, other)] == [1, 0]
+    assert "silent=yes" in filtered.text
+    assert "silent=yes" not in own.text + other.text
+    assert "\0" not in own.text + filtered.text + other.text
+
+    bobs = pages(bob)
+    bobs.get("care_team.queue")
+    page = BeautifulSoup(rows(bobs).text, "html.parser")
+    form = page.find("form", action=lambda address: address and address.endswith("/acknowledge?seen=1"))
+    token = form.select_one("[name=csrf_token]")["value"]
+    assert bobs.client.post(form["action"], data={"csrf_token": token}).status_code == 302
 
 
 def test_each_team_has_a_minute_of_its_own(session, make, alice, charlie):

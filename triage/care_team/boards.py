@@ -1,13 +1,13 @@
 """The rows of each care team, kept by this process for as long as nothing changes.
 
-Every open dashboard of a team shows the same rows, in its own words (who may give back what, which filter). Reading
-them is most of what an open queue costs; it is done once for a change, and not once for each dashboard.
+Every open dashboard of a team shows the same rows, in its own words (who may give back what, which filter). Reading and
+drawing them is most of what an open queue costs; it is done once for a change, and not once for each dashboard.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
 from typing import cast
@@ -16,7 +16,7 @@ from uuid import UUID
 from flask import current_app
 from sqlalchemy.orm import Session
 
-from triage.care_team.queue import QueueRow, queue
+from triage.care_team.queue import QueueRow, Version, place, queue
 from triage.models import CareTeam
 
 EXTENSION = "triage_boards"
@@ -29,9 +29,11 @@ MOST_KEPT = 100
 class Board:
     """The rows of a care team as they were at a moment (UTC)."""
 
-    version: str
+    version: Version
     at: datetime
     rows: Sequence[QueueRow]
+    drawn: dict[tuple[UUID, object], str] = field(default_factory=dict)
+    """The HTML of rows by alert and what else decides about it, as far as anybody asked for it."""
 
 
 class Boards:
@@ -41,8 +43,9 @@ class Boards:
         self._kept: dict[UUID, Board] = {}
         self._turns: dict[UUID, Lock] = {}
 
-    def board(self, session: Session, team: CareTeam, version: str, at: datetime, *, fresh: bool = False) -> Board:
-        """The board of that version of the queue; read now where it is not kept, or where it shall be `fresh`.
+    def board(self, session: Session, team: CareTeam, version: Version, at: datetime, *, fresh: bool = False) -> Board:
+        """The board of that version of the queue; where it is not kept, the rows that changed are read now, and all of
+        them when another minute has begun or it shall be `fresh`.
 
         The version is taken before the rows are read: what comes in between is a new version, and read with that.
         """
@@ -51,12 +54,17 @@ class Boards:
         with self._turns.setdefault(team.id, Lock()):
             if not fresh and (kept := self._kept_as(team.id, version)):  # by whoever had the turn before
                 return kept
+            before = self._kept.get(team.id)
+            if fresh or before is None or before.version.minute != version.minute:
+                board = Board(version, at, _apart(session, team, at))
+            else:
+                board = _with_changes(before, session, team, version, at)
             if len(self._kept) >= MOST_KEPT:
                 self._kept.clear()
-            board = self._kept[team.id] = Board(version, at, _apart(session, team, at))
+            self._kept[team.id] = board
             return board
 
-    def _kept_as(self, team_id: UUID, version: str) -> Board | None:
+    def _kept_as(self, team_id: UUID, version: Version) -> Board | None:
         kept = self._kept.get(team_id)
         return kept if kept is not None and kept.version == version else None
 
@@ -66,7 +74,17 @@ def boards() -> Boards:
     return cast(Boards, current_app.extensions[EXTENSION])
 
 
-def _apart(session: Session, team: CareTeam, at: datetime) -> list[QueueRow]:
+def _with_changes(before: Board, session: Session, team: CareTeam, version: Version, at: datetime) -> Board:
+    """The next board of the same minute: only rows are read whose state is another one."""
+    states = before.version.states
+    same = {id for id, state in version.states.items() if states.get(id) == state}
+    rows = [row for row in before.rows if row.alert.id in same]
+    rows += _apart(session, team, at, version.states.keys() - same)
+    drawn = {key: html for key, html in list(before.drawn.items()) if key[0] in same}
+    return Board(version, at, sorted(rows, key=lambda row: place(row.alert, at)), drawn)
+
+
+def _apart(session: Session, team: CareTeam, at: datetime, only: Collection[UUID] | None = None) -> list[QueueRow]:
     """The rows, read by a session of their own: they outlive the request, and nothing can be read or saved by them."""
     with Session(session.get_bind()) as own:
-        return queue(own, team, at)
+        return queue(own, team, at, only)

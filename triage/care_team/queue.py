@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -117,9 +117,11 @@ class QueueRow:
         return any(line.after_acknowledgement for line in self.lines)
 
 
-def queue(session: Session, team: CareTeam, at: datetime) -> list[QueueRow]:
-    """Every unresolved alert of the team's patients. Within one urgency those come first that wait for somebody: nobody
-    looks after them, or a promised call-back is overdue; of these, whichever should have been answered first.
+def queue(session: Session, team: CareTeam, at: datetime, only: Collection[UUID] | None = None) -> list[QueueRow]:
+    """Every unresolved alert of the team's patients, or `only` those of these ids.
+
+    Within one urgency those come first that wait for somebody: nobody looks after them, or a promised call-back is
+    overdue; of these, whichever should have been answered first.
 
     Nothing is cut off: an emergency that came last is still shown first. No inner join but to the patient, which every
     alert has: a patient without a course, an alert without a report, a reporter whose account is gone all stay.
@@ -139,7 +141,9 @@ def queue(session: Session, team: CareTeam, at: datetime) -> list[QueueRow]:
             joinedload(Alert.taken_by),
         )
     )
-    alerts = sorted(session.scalars(query), key=lambda alert: _place(alert, at))
+    if only is not None:
+        query = query.where(Alert.id.in_(only))
+    alerts = sorted(session.scalars(query), key=lambda alert: place(alert, at))
     acknowledged = _acknowledged(session, alerts)
     patients = [alert.patient_id for alert in alerts]
     heard = last_reports(session, patients)
@@ -150,7 +154,7 @@ def queue(session: Session, team: CareTeam, at: datetime) -> list[QueueRow]:
     ]
 
 
-def _place(alert: Alert, at: datetime) -> tuple[int, bool, datetime, str]:
+def place(alert: Alert, at: datetime) -> tuple[int, bool, datetime, str]:
     """Where an alert stands: urgency, whether it waits for somebody, and since or until when.
 
     A call-back that is overdue counts as an alert that should have been answered when it was due: a patient sits by
@@ -236,8 +240,19 @@ def _row(
     )
 
 
-def version(session: Session, team: CareTeam, at: datetime) -> str:
-    """A digest of what `queue` would show now: the same version, the same rows.
+@dataclass(frozen=True)
+class Version:
+    """What `queue` would show at a moment: the same digest, the same rows."""
+
+    digest: str
+    minute: int = field(compare=False)
+    """A count of minutes, each team's own."""
+    states: Mapping[UUID, tuple[str, ...]] = field(compare=False)
+    """What decides about the row of each alert."""
+
+
+def version(session: Session, team: CareTeam, at: datetime) -> Version:
+    """The version of a team's queue at that moment.
 
     Open dashboards ask every two seconds, so it is one query and reads no assessment. It is taken from the alerts
     themselves and not from a counter: of two transactions the one with the lower number may commit last, and would
@@ -245,9 +260,9 @@ def version(session: Session, team: CareTeam, at: datetime) -> str:
     minute is part of it. Each team has a minute of its own, which begins at another second: else every dashboard of a
     hospital would fetch its rows at the same moment.
     """
-    state = [tuple(map(str, row)) for row in session.execute(_STATE, {"team": team.id})]
+    states = {row[0]: tuple(map(str, row)) for row in session.execute(_STATE, {"team": team.id})}
     minute = (int(at.timestamp()) + team.id.int % 60) // 60
-    return tag(repr((state, minute)))
+    return Version(tag(repr((list(states.values()), minute))), minute, states)
 
 
 def _state() -> Select[Any]:

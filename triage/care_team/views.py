@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_wtf.csrf import generate_csrf
+from markupsafe import Markup
 
 from triage import clock
 from triage.accounts import covers, looks
@@ -16,11 +19,11 @@ from triage.accounts.access import alert_for, by_itself, patient_for, person, ro
 from triage.alerts import pulse, services
 from triage.care_team import filters
 from triage.care_team import queue as waiting
-from triage.care_team.boards import boards
+from triage.care_team.boards import Board, boards
 from triage.care_team.forms import ResolveForm
 from triage.care_team.record import patient_record
 from triage.database import db
-from triage.models import Alert, AlertStatus, CareTeam, Disposition, Role
+from triage.models import Alert, AlertStatus, CareTeam, Disposition, Person, Role
 from triage.ruleset_editor import versions
 
 bp = Blueprint("care_team", __name__)
@@ -28,6 +31,10 @@ bp.add_app_template_filter(waiting.span_words, "span_words")
 bp.add_app_template_filter(waiting.clock_words, "clock_words")
 bp.url_defaults(filters.keep)
 
+MOST_DRAWN = 5_000
+"""Rows of a care team whose HTML is kept, for all words that addresses say."""
+_TOKEN = "\0"  # noqa: S105 (stands for one)
+"""Nothing that is typed can hold it: it is taken out of all fields."""
 _DONE = {
     AlertStatus.OPEN: "was opened again by",
     AlertStatus.ACKNOWLEDGED: "was acknowledged by",
@@ -76,7 +83,7 @@ class _State:
     team: CareTeam
     at: datetime
     chosen: filters.Filter
-    version: str
+    version: waiting.Version
     tag: str
 
 
@@ -95,7 +102,7 @@ def _team() -> CareTeam | None:
 def _state(team: CareTeam, at: datetime) -> _State:
     chosen, out = _filter(), pulse.late_since(db.session, at) is not None
     version = waiting.version(db.session, team, at)
-    return _State(team, at, chosen, version, waiting.tag(version, str(person().id), str(chosen), str(out)))
+    return _State(team, at, chosen, version, waiting.tag(version.digest, str(person().id), str(chosen), str(out)))
 
 
 def _filter() -> filters.Filter:
@@ -122,7 +129,27 @@ def _rows(state: _State, *, fresh: bool = False) -> dict[str, object]:
         "shown": shown,
         "rows": shown.rows,
         "total": len(board.rows),
+        "drawn": _drawing(board, person(), team.time_zone),
     }
+
+
+def _drawing(board: Board, somebody: Person, zone: str) -> Callable[[waiting.QueueRow], Markup]:
+    """Draws a row for somebody, or gives it as it was drawn before for the same words: whether the alert is theirs, and
+    what the address says of filters. What is kept holds a mark in the place of the token of their forms."""
+    token, words = generate_csrf(), tuple(sorted(request.args.items()))
+    template = current_app.jinja_env.get_template("care_team/row.html")
+
+    def draw(row: waiting.QueueRow) -> Markup:
+        key = (row.alert.id, (row.alert.taken_by_id == somebody.id, words))
+        html = board.drawn.get(key)
+        if html is None:
+            if len(board.drawn) >= MOST_DRAWN:
+                board.drawn.clear()
+            html = template.render(row=row, at=board.at, zone=zone, person=somebody).replace(token, _TOKEN)
+            board.drawn[key] = html
+        return Markup(html.replace(_TOKEN, token))  # noqa: S704 (a template has escaped it)
+
+    return draw
 
 
 @bp.get("/patients/<uuid:patient_id>")
