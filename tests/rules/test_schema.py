@@ -13,7 +13,7 @@ from triage.rules.conditions import ANY_SYMPTOM
 from triage.rules.entries import AppliesForm, RuleForm
 from triage.rules.loading import load, read_folder
 from triage.rules.ruleset import JUDGMENT
-from triage.rules.schema import RULES, SHAPES, completions, schema
+from triage.rules.schema import RULES, completions, schema, shape_of
 from triage.rules.tree import read_tree
 from triage.rules.urgency import URGENCY_CODES
 from triage.rules.written import ConditionReader
@@ -89,7 +89,7 @@ FIXED = ("symptom", "urgency", "therapies", "source", "window", "form", "tell", 
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_key_and_fixed_word_of_the_shipped_files_would_have_been_offered(name):
-    words = completions(SCHEMA, SHAPES.get(name, RULES))
+    words = completions(SCHEMA, shape_of(name))
 
     def missing(data, key):
         for part in data if isinstance(data, list) else [data]:

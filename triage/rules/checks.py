@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from triage.rules import conditions as c
-from triage.rules import wording
+from triage.rules import translation, wording
 from triage.rules.cases import undecided_of
 from triage.rules.catalogue import Symptom
 from triage.rules.engine import Verdict, evaluate
@@ -57,8 +57,28 @@ def run(ruleset: Ruleset, today: date, texts: Mapping[str, str] | None = None) -
         *unused_symptoms(ruleset),
         *quotes_not_found(ruleset, texts or {}),
         *old_sources(ruleset, today),
+        *untranslated(ruleset),
     ]
     return sorted(found, key=lambda f: (not f.error, f.place.file, f.place.line, f.message))
+
+
+def untranslated(ruleset: Ruleset) -> Iterator[Finding]:
+    """A language with a gap is not offered at all: a page that is half in it helps nobody."""
+    for language in ruleset.translations:
+        by_place: dict[Place, list[translation.Text]] = {}
+        for text in translation.missing(ruleset, language):
+            by_place.setdefault(text.place, []).append(text)
+        for place, texts in by_place.items():
+            more = f" and {len(texts) - 1} more of this entry" if len(texts) > 1 else ""
+            message = f"texts-{language}.yaml has no “{language}” for the {texts[0].what}: “{_short(texts[0].english)}”"
+            yield Finding(place, False, "untranslated", f"{message}{more}; until it has, the language is not offered")
+        for text in translation.unused(ruleset, language):
+            message = f"is the translation of a text that was changed or taken out: “{_short(text.english)}”"
+            yield Finding(text.place, False, "stale-translation", message)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def as_json(ruleset: Ruleset | None, found: list[Finding]) -> str:

@@ -150,6 +150,13 @@ class AppliesForm(Form):
     days: str | None = None
 
 
+class TranslationForm(Form):
+    """What patients read in another language."""
+
+    review: str
+    texts: list[dict[str, str]]
+
+
 class CasesForm(Form):
     fires: list[dict[str, Any]]
     stays_quiet: list[dict[str, Any]]

@@ -51,6 +51,7 @@ from triage.rules.entries import (
     StepForm,
     SymptomForm,
     TherapyForm,
+    TranslationForm,
     words_at,
 )
 from triage.rules.report import BadReport, from_data, nearest
@@ -71,13 +72,16 @@ from triage.rules.ruleset import (
     Ruleset,
     Source,
     Step,
+    Translation,
 )
+from triage.rules.translation import marks
 from triage.rules.tree import MOST_CHARACTERS, Loc, Tree, read_tree
 from triage.rules.urgency import URGENCY_CODES, Urgency
 from triage.rules.wording import PLACEHOLDERS
 from triage.rules.written import AT_ONCE, ConditionReader, read_quiet_hours, read_span, read_window
 
 CATALOGUE, SOURCES, RESPONSE = "catalogue.yaml", "sources.yaml", "response.yaml"
+_TRANSLATION = re.compile(r"texts-([a-z]{2,3})\.yaml")
 
 CASE_KEYS = ("name", "history", "silent_for")
 """What a case may hold beside the data of a report."""
@@ -141,6 +145,18 @@ def read_texts(folder: Path) -> dict[str, str]:
     return found
 
 
+def language_of(name: str) -> str:
+    """Of a file that holds what patients read in another language, that language: "texts-es.yaml" is "es"; else
+    nothing."""
+    found = _TRANSLATION.fullmatch(Path(name).name)
+    return found[1] if found else ""
+
+
+def holds_rules(name: str) -> bool:
+    """Whether a file of that name holds rules."""
+    return Path(name).name not in (CATALOGUE, SOURCES, RESPONSE) and not language_of(name)
+
+
 def rule_files(folder: Path) -> list[Path]:
     """The files of a folder that are read, in the order of their names."""
     return sorted(path for path in folder.glob("*.yaml") if not path.name.startswith("."))
@@ -173,6 +189,7 @@ def from_document(document: str) -> Ruleset:
     try:
         data = json.loads(document)
         trees = {name: Tree(name, data[key]) for key, name in names.items()}
+        trees |= {f"texts-{code}.yaml": Tree(code, texts) for code, texts in data.get("translations", {}).items()}
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         loader.add(Place("document", 1, 1), f"is no document of a ruleset ({type(error).__name__})")
         raise RuleFileErrors(loader.errors) from None
@@ -286,8 +303,11 @@ class _Loader:
         response = self.response(by_base[RESPONSE])
         rules: list[Rule] = []
         written: list[Any] = []
+        translations: dict[str, Translation] = {}
         for name, file in trees.items():
-            if Path(name).name in (CATALOGUE, SOURCES, RESPONSE):
+            if language := language_of(name):
+                translations[language] = self.translation(file, language)
+            if not holds_rules(name):
                 continue
             for number, entry in enumerate(self.entries(file, (), file.data, "rules")):
                 rule = self.rule(file, (number,), entry, catalogue, sources)
@@ -304,6 +324,9 @@ class _Loader:
             "response": by_base[RESPONSE].data,
             "rules": sorted(written, key=lambda entry: str(entry["id"])),
         }
+        if translations:
+            by_language = {language_of(name): file.data for name, file in trees.items() if language_of(name)}
+            document["translations"] = by_language
         return Ruleset(
             catalogue=catalogue,
             rules=tuple(sorted(rules, key=lambda rule: rule.id)),
@@ -311,6 +334,30 @@ class _Loader:
             response=response,
             document=json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False),
             places=MappingProxyType(self.places),
+            translations=MappingProxyType(translations),
+        )
+
+    # --- translations
+
+    def translation(self, file: Tree, language: str) -> Translation:
+        """What patients read in that language: a list of English texts, each with its translation."""
+        form = self.form(TranslationForm, file, (), file.data) if file.readable else None
+        texts: dict[str, str] = {}
+        places: dict[str, Place] = {}
+        for number, entry in enumerate(form.texts if form else ()):
+            loc: Loc = ("texts", number)
+            if set(entry) != {"en", language}:
+                self.note(file, loc, f"an entry has two lines: “en”, the English text, and “{language}”")
+                continue
+            english, other = (self.text(file, (*loc, key), entry[key]) for key in ("en", language))
+            for kept, put, what in zip(marks(english), marks(other), ("placeholders", "numbers"), strict=True):
+                if kept != put:
+                    self.note(file, (*loc, language), f"must hold the {what} of the English text: {', '.join(kept)}")
+            if english in texts:
+                self.note(file, (*loc, "en"), f"is translated already, at {places[english]}")
+            texts[english], places[english] = other, file.place(loc)
+        return Translation(
+            language, form.review.strip() if form else "", MappingProxyType(texts), MappingProxyType(places)
         )
 
     # --- catalogue

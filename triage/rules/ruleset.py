@@ -179,6 +179,19 @@ class Response:
 
 
 @dataclass(frozen=True)
+class Translation:
+    """What patients read, in another language (`triage.rules.translation`)."""
+
+    language: str
+    """For example "es"."""
+    review: str
+    """What clinicians have said of it, for example "awaiting clinical review"."""
+    texts: Mapping[str, str]
+    """By the English text."""
+    places: Mapping[str, Place] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True)
 class Ruleset:
     """All rules active together, in the order of their ids. `document` is their canonical JSON text, from which
     `loading.from_document` makes the same ruleset again."""
@@ -190,6 +203,8 @@ class Ruleset:
     document: str
     places: Mapping[tuple[str | int, ...], Place] = field(default_factory=dict, compare=False, repr=False)
     """Where things are written: ("symptom", code), ("source", key), ("passage", "key/id"), ("when", rule, *way)."""
+    translations: Mapping[str, Translation] = field(default_factory=dict)
+    """What patients read in other languages, by language."""
 
     @cached_property
     def hash(self) -> str:

@@ -21,8 +21,9 @@ from triage.rules.entries import (
     SourceForm,
     SymptomForm,
     TherapyForm,
+    TranslationForm,
 )
-from triage.rules.loading import CATALOGUE, OTHER_SIGNS, RESPONSE, SOURCES
+from triage.rules.loading import CATALOGUE, OTHER_SIGNS, RESPONSE, SOURCES, language_of
 from triage.rules.ruleset import JUDGMENT, Ruleset
 from triage.rules.urgency import Urgency
 from triage.rules.wording import URGENCY_MEANS
@@ -35,18 +36,26 @@ _DAYS: Schema = {"type": "string", "pattern": r"^\d{1,5}\s*-\s*(\d{1,5})?$", "ex
 _YES: Schema = {"const": "yes"}
 
 RULES: Schema = {"type": "array", "items": {"$ref": "#/$defs/RuleForm"}}
-"""The shape of every file but three."""
+"""The shape of every file that holds rules."""
 SHAPES: Mapping[str, Schema] = {
     CATALOGUE: {"$ref": "#/$defs/CatalogueForm"},
     SOURCES: {"type": "array", "items": {"$ref": "#/$defs/SourceForm"}},
     RESPONSE: {"$ref": "#/$defs/ResponseForm"},
 }
 """The shapes of these, by their names."""
+TRANSLATION: Schema = {"$ref": "#/$defs/TranslationForm"}
+"""The shape of what patients read in another language."""
+
+
+def shape_of(file: str) -> Schema:
+    """The shape of a rule file, by its name."""
+    return TRANSLATION if language_of(file) else SHAPES.get(file, RULES)
 
 
 def schema(ruleset: Ruleset) -> Schema:
-    """The schema of a rule file, of the catalogue, of the sources and of the response, as one of four shapes."""
-    forms = (RuleForm, SymptomForm, TherapyForm, GroupForm, CatalogueForm, SourceForm, ResponseForm)
+    """The schema of a rule file, of the catalogue, of the sources, of the response and of a translation, as one
+    of five shapes."""
+    forms = (RuleForm, SymptomForm, TherapyForm, GroupForm, CatalogueForm, SourceForm, ResponseForm, TranslationForm)
     _, made = models_json_schema([(form, "validation") for form in forms], ref_template="#/$defs/{model}")
     shapes: dict[str, Schema] = made["$defs"]
     shapes["Condition"] = _condition(ruleset)
@@ -72,10 +81,13 @@ def schema(ruleset: Ruleset) -> Schema:
     shapes["CheckWindowForm"]["properties"]["therapies"]["items"] = _therapy(ruleset)
     shapes["CheckWindowForm"]["properties"]["days"] = _DAYS
     shapes["PassageForm"]["properties"]["signs"]["items"] = _one_of(_symptoms(ruleset) | dict.fromkeys(OTHER_SIGNS, ""))
+    languages = {code: {"type": "string"} for code in ("en", *ruleset.translations)}
+    translated = {"type": "object", "properties": languages, "additionalProperties": False}
+    shapes["TranslationForm"]["properties"]["texts"]["items"] = translated
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Rule files of the triage helper",
-        "oneOf": [RULES, *SHAPES.values()],
+        "oneOf": [RULES, *SHAPES.values(), TRANSLATION],
         "$defs": shapes,
     }
 

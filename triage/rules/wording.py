@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any as Anything
@@ -55,6 +56,22 @@ _NAMES = {
 }
 
 
+def _as_it_is(text: str, **values: object) -> str:
+    return text % values if values else text
+
+
+@dataclass(frozen=True)
+class Speech:
+    """In which language sentences are made: what to say for an English text with its values, and how decimals are
+    written. Whoever shows pages brings it along; by itself this module speaks English."""
+
+    say: Callable[..., str] = _as_it_is
+    decimals: Callable[[str], str] = str
+
+
+ENGLISH = Speech()
+
+
 def fill(
     text: str,
     emergency_number: str = "the emergency number",
@@ -90,52 +107,76 @@ def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(" ")[:16] + " UTC"
 
 
-def subject_name(subject: str, catalogue: Catalogue) -> str:
+def subject_name(subject: str, catalogue: Catalogue, speech: Speech = ENGLISH) -> str:
     """The plain name of what a fact is about."""
     if subject in catalogue.symptoms:
         return catalogue.symptoms[subject].label
-    if subject in MEASURED:
-        return MEASURED[subject][0]
-    return _NAMES.get(subject, subject)
+    return speech.say(MEASURED[subject][0] if subject in MEASURED else _NAMES.get(subject, subject))
 
 
-def fact_sentence(fact: Fact, catalogue: Catalogue, when: Callable[[datetime], str] = utc_text) -> str:
+def fact_sentence(
+    fact: Fact, catalogue: Catalogue, when: Callable[[datetime], str] = utc_text, speech: Speech = ENGLISH
+) -> str:
     """The fact beside its threshold, for example "temperature 38.4 °C is at least 38.0 °C"."""
-    name = subject_name(fact.subject, catalogue)
-    value, limit = _with_unit(fact.subject, fact.value), _with_unit(fact.subject, fact.threshold)
-    earlier = _with_unit(fact.subject, fact.earlier)
-    at = f" (report of {when(fact.at)})" if fact.at else ""
-    before = f" in the report of {when(fact.earlier_at)}" if fact.earlier_at else " in an earlier report"
+    say = speech.say
+    name = subject_name(fact.subject, catalogue, speech)
+    value, limit, earlier = (_spoken(fact.subject, text, speech) for text in (fact.value, fact.threshold, fact.earlier))
+    at = say(" (report of %(when)s)", when=when(fact.at)) if fact.at else ""
+    if fact.earlier_at:
+        before = say(" in the report of %(when)s", when=when(fact.earlier_at))
+    else:
+        before = say(" in an earlier report") if fact.earlier else ""
+    known = {"name": name, "value": value, "limit": limit, "at": at, "earlier": earlier, "before": before}
     match fact.test:
         case "at_least" | "at_most" if fact.subject in catalogue.symptoms:
-            return f"{name}: {value}{at}" if value == limit else f"{name}: {value}, at least {limit}{at}"
-        case "at_least" | "at_most":
-            return f"{name} {value} is {fact.test.replace('_', ' ')} {limit}{at}"
+            if value == limit:
+                return f"{name}: {value}{at}"
+            return say("%(name)s: %(value)s, at least %(limit)s%(at)s", **known)
+        case "at_least":
+            return say("%(name)s %(value)s is at least %(limit)s%(at)s", **known)
+        case "at_most":
+            return say("%(name)s %(value)s is at most %(limit)s%(at)s", **known)
         case "is":
             return f"{name}: {value}{at}"
         case "risen_by":
-            return f"{name} {value} is at least {limit} above {earlier}{before}"
+            return say("%(name)s %(value)s is at least %(limit)s above %(earlier)s%(before)s", **known)
+        case "worse_by" if fact.threshold == "1":
+            return say("%(name)s rose from %(earlier)s%(before)s to %(value)s, at least 1 level", **known)
         case "worse_by":
-            step = "level" if fact.threshold == "1" else "levels"
-            return f"{name} rose from {earlier}{before} to {value}, at least {fact.threshold} {step}"
+            return say("%(name)s rose from %(earlier)s%(before)s to %(value)s, at least %(limit)s levels", **known)
+        case "new" if fact.earlier:
+            return say("%(name)s %(value)s is new (it was %(earlier)s%(before)s)", **known)
         case "new":
-            return f"{name} {value} is new" + (f" (it was {earlier}{before})" if fact.earlier else "")
+            return say("%(name)s %(value)s is new", **known)
         case "below_baseline":
-            return f"{name} {value} points is at least {fact.threshold} below the person's own {earlier}"
+            return say("%(name)s %(value)s points is at least %(limit)s below the person's own %(earlier)s", **known)
         case "abandoned":
-            return f"{name} was begun and not finished"
+            return say("%(name)s was begun and not finished", **known)
         case "not_measured":
-            return f"{name} was not measured"
+            return say("%(name)s was not measured", **known)
         case "silent_for":
-            return f"no report for {value}, at least {limit}"
+            return say("no report for %(value)s, at least %(limit)s", **known)
     return f"{name} {value}"
 
 
-def unknown_sentence(subject: str, catalogue: Catalogue) -> str:
+def unknown_sentence(subject: str, catalogue: Catalogue, speech: Speech = ENGLISH) -> str:
     """What nobody could say."""
     if subject == "temperature":
-        return "could not say whether there is a fever: the temperature was not measured or could not be read"
-    return f"could not say whether “{subject_name(subject, catalogue)}” applies"
+        return speech.say(
+            "could not say whether there is a fever: the temperature was not measured or could not be read"
+        )
+    return speech.say("could not say whether “%(name)s” applies", name=subject_name(subject, catalogue, speech))
+
+
+def _spoken(subject: str, text: str, speech: Speech) -> str:
+    """A value of a fact: a number with its unit, or a word."""
+    if not text or not text[0].isdigit():
+        return speech.say(_words(text)) if text else ""
+    if subject in MEASURED:
+        return f"{speech.decimals(text)} {speech.say(MEASURED[subject][1])}"
+    if subject == "silence":
+        return speech.say("%(number)s hours", number=speech.decimals(text))
+    return f"{speech.decimals(text)} °C" if subject == "temperature" else text
 
 
 def sentence(condition: Condition, catalogue: Catalogue) -> str:
