@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install run test test-spark test-week lint format lock audit sbom scan screenshots bench bench-replay bench-queue clean
+.PHONY: help install run test test-spark test-week lint format texts lock audit sbom scan screenshots bench bench-replay bench-queue clean
 
 VENV := .venv
 PYTHON := $(VENV)/bin/python
@@ -57,6 +57,9 @@ lint: $(VENV)/.installed-dev ## style, types and the rule files
 format: $(VENV)/.installed-dev ## put the code into its one form
 	$(VENV)/bin/ruff check --fix $(CHECKED)
 	$(VENV)/bin/ruff format $(CHECKED)
+
+texts: $(VENV)/.installed-dev ## put new texts of the pages into translations/, and name those without a translation
+	@$(PYTHON) -m tests.translations.catalogue
 
 lock: ## pin all dependencies anew after a change of pyproject.toml (needs uv on PATH)
 	$(LOCK) --group build pyproject.toml -o requirements.lock

@@ -71,7 +71,7 @@ class Browsing:
 
     def __call__(self, device: Device = "phone", **options: Any) -> Page:
         """A fresh profile (nobody signed in) on that device; `options` go to Playwright's `new_context`."""
-        context = self._browser.new_context(base_url=self.base_url, locale="en-GB", **(DEVICES[device] | options))
+        context = self._browser.new_context(base_url=self.base_url, **({"locale": "en-GB"} | DEVICES[device] | options))
         self._contexts.append(context)
         context.set_default_timeout(PATIENCE)
         context.on("request", self._on_request)

@@ -41,6 +41,8 @@ from wtforms import (
     ValidationError,
 )
 
+from triage.languages import later
+
 Choices = Iterable[tuple[str, str]]
 """(value, text) in the order shown."""
 
@@ -166,7 +168,7 @@ class Radios(RadioField):
         choices: Choices = (),
         inline: bool = False,
         hints: Mapping[str, str] | None = None,
-        message: str = "Choose one of the answers",
+        message: str = later("Choose one of the answers"),
         heading: bool = False,
         size: str = "",
         **kwargs: Any,
@@ -232,7 +234,7 @@ class DateParts(Field):
         validators: Any = None,
         *,
         required: bool = True,
-        message: str = "Enter the date as day, month and year, for example 17 11 2026",
+        message: str = later("Enter the date as day, month and year, for example 17 11 2026"),
         heading: bool = False,
         size: str = "",
         **kwargs: Any,

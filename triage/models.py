@@ -301,6 +301,8 @@ class Person(Model, UserMixin):
     care_team_id: Mapped[UUID | None] = mapped_column(ForeignKey("care_team.id"), index=True)
     temperature_unit: Mapped[str] = mapped_column(String(1), default="", server_default=text("''"))
     """"c" or "f": what their thermometer showed last time; empty: not known."""
+    language: Mapped[str] = mapped_column(String(10), default="", server_default=text("''"))
+    """In which pages and messages speak to a patient or caregiver, for example "es"; empty: nobody chose one."""
 
     patient: Mapped[Patient | None] = relationship(back_populates="accounts")
     care_team: Mapped[CareTeam | None] = relationship()
@@ -617,6 +619,26 @@ class RulesetVersion(Model):
     hash: Mapped[str] = mapped_column(String(71), primary_key=True)
     document: Mapped[str] = mapped_column(Text)
     first_used_at: Mapped[UtcTime]
+
+
+class LanguageApproval(Model):
+    """A clinician's word that the texts of the rules in one language may be shown to patients. Withdrawn, never
+    deleted."""
+
+    __tablename__ = "language_approval"
+    __table_args__ = (CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_by_id IS NULL)", name="withdrawn"),)
+
+    id: Mapped[Id]
+    language: Mapped[str] = mapped_column(String(10))
+    seal: Mapped[str] = mapped_column(String(80))
+    """Names each English text with its translation (`triage.rules.translation.seal`)."""
+    approved_at: Mapped[UtcTime]
+    approved_by_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
+    withdrawn_at: Mapped[UtcTime | None]
+    withdrawn_by_id: Mapped[UUID | None] = mapped_column(ForeignKey("person.id"))
+
+    approved_by: Mapped[Person] = relationship(foreign_keys=approved_by_id)
+    withdrawn_by: Mapped[Person | None] = relationship(foreign_keys=withdrawn_by_id)
 
 
 class RulesetDraft(Model):

@@ -29,8 +29,8 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
-from triage import clock, data_keys, encryption, logs, paths
-from triage.accounts import access, covers, looks, sessions
+from triage import clock, data_keys, encryption, languages, logs, paths
+from triage.accounts import access, covers, language, looks, sessions
 from triage.accounts import account_views as account
 from triage.accounts import cover_views as cover
 from triage.accounts import erasing_views as erasing
@@ -48,14 +48,13 @@ from triage.care_team import views as care_team
 from triage.care_team import work_views as alert_work
 from triage.compressed import compress
 from triage.database import db
+from triage.languages import _, later
 from triage.models import Cover, Person, Role
 from triage.monitoring import views as monitoring
 from triage.reports import emergency, first_check, forms, offline, own_record_views, reminding, telephone
 from triage.reports import views as reports
 from triage.rules.loading import RuleFileErrors, load, read_folder, read_texts
-from triage.rules.report import celsius_to_fahrenheit
-from triage.rules.wording import number
-from triage.ruleset_editor import versions
+from triage.ruleset_editor import language_views, versions
 from triage.ruleset_editor import views as ruleset_editor
 
 ROOMS = (
@@ -81,6 +80,7 @@ ROOMS = (
     handover,
     numbers,
     ruleset_editor,
+    language_views,
 )
 LARGEST_FORM = 256 * 1024  # bytes; a report with the longest note is a tenth of it
 LONGEST_CONNECT = 5
@@ -164,6 +164,7 @@ def create_app(overrides: Mapping[str, Any] | None = None) -> Flask:
     _sign_in(app)
     CSRFProtect(app).exempt(alerts.take_heartbeat)  # sent by a worker, and signed
     _templates(app)
+    languages.set_up(app)
     app.before_request(versions.forget)
     for room in ROOMS:
         app.register_blueprint(room.bp)
@@ -284,14 +285,17 @@ def _sign_in(app: Flask) -> None:
         """Deny by default. Before the CSRF check, so that a form whose sender's sign-in timed out is kept."""
         logs.begin_request(request.endpoint, request.method)
         g.incident = secrets.token_hex(4)
+        languages.speak(languages.ENGLISH)  # until it is known who asks
         g.phone = _phone(None)  # so that an error page has numbers even when the next line finds no database
         try:
             g.phone = _phone(access.signed_in())
+            language.settle()
         except SQLAlchemyError as error:
             if access.needs_records():
                 raise
             logs.failure("database_failed", error, incident=g.incident, status=200)
             g.broken = True
+            language.settle()
             return None
         refusal = access.refusal()
         if refusal is access.Refusal.SIGN_IN_FIRST:
@@ -344,7 +348,16 @@ def _templates(app: Flask) -> None:
             "covering": _covering(person),
             # Whose phone it is, for the scripts that keep what could not be sent; empty for staff.
             "reporter_stamp": forms.stamp_of(str(person.id)) if person is not None and not person.is_staff else "",
+            "language": languages.spoken(),
+            "direction": languages.direction(),
+            "other_languages": language.others(person),
+            "care_team_words": care_team_words,
         }
+
+
+def care_team_words(name: str) -> str:
+    """The name of a care team; where the settings name none, in the language of the page."""
+    return _("your care team") if name == "your care team" else name
 
 
 def _heartbeat(person: Person | None) -> pulse.Pulse | None:
@@ -368,8 +381,8 @@ class Link:
 
 
 _NAVIGATION: Mapping[Role, tuple[tuple[str, str], ...]] = {
-    Role.PATIENT: (("Report", "reports.home"), ("My record", "own_record.page")),
-    Role.CAREGIVER: (("Report", "reports.home"), ("Record", "own_record.page")),
+    Role.PATIENT: ((later("Report"), "reports.home"), (later("My record"), "own_record.page")),
+    Role.CAREGIVER: ((later("Report"), "reports.home"), (later("Record"), "own_record.page")),
     Role.NURSE: (
         ("Queue", "care_team.queue"),
         ("Handover", "handover.now"),
@@ -398,7 +411,7 @@ def _navigation(person: Person | None) -> list[Link]:
     if person is None:
         return []
     return [
-        Link(text, current_app.url_for(endpoint), current=request.endpoint == endpoint)
+        Link(str(text), current_app.url_for(endpoint), current=request.endpoint == endpoint)
         for text, endpoint in _NAVIGATION[Role(person.role)]
     ]
 
@@ -406,13 +419,12 @@ def _navigation(person: Person | None) -> list[Link]:
 def local_time(moment: datetime) -> str:
     """A moment in the care team's time zone: "Monday 2 March 2026, 08:00"."""
     local = moment.astimezone(_zone())
-    return f"{local:%A} {local.day} {local:%B %Y, %H:%M}"
+    return f"{languages.weekday_words(local)}, {local:%H:%M}"
 
 
 def local_date(moment: datetime) -> str:
     """The day of a moment in the care team's time zone: "Monday 2 March 2026"."""
-    local = moment.astimezone(_zone())
-    return f"{local:%A} {local.day} {local:%B %Y}"
+    return languages.weekday_words(moment.astimezone(_zone()))
 
 
 def _zone() -> ZoneInfo:
@@ -422,9 +434,8 @@ def _zone() -> ZoneInfo:
 def temperature(celsius: object) -> str:
     """A temperature in both units, "38.4 °C (101.1 °F)"; words for what is no number."""
     if isinstance(celsius, int | float | Decimal):
-        exact = Decimal(str(celsius))
-        return f"{number('temperature', exact)} °C ({celsius_to_fahrenheit(exact)} °F)"
-    return "not known"
+        return languages.degrees(Decimal(str(celsius)))
+    return _("not known")
 
 
 def dialled(phone: str) -> str:

@@ -190,7 +190,7 @@ def test_patient_and_caregiver_choose_on_their_page(make, anna, app, pages, sess
         assert wrong.errors == ["This time lies in your quiet hours: choose another one, or change them"]
         assert wrong.field("at") == "23:30"
         saved = wrong.press("Save", at="8.30", channel="mail", quiet_from="22:00", quiet_until="7")
-        assert saved.shows("each day at 08:30 by Mail, and never from 22:00 to 07:00")
+        assert saved.shows("each day at 08:30 by Mail. Never from 22:00 to 07:00.")
     off = saved.press("Do not remind me each day")
     assert off.shows("You are not reminded each day")
     session.rollback()

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from triage.care_team.queue import clock_words, span_words
+from triage.care_team.queue import span_words
 from triage.database import writing
+from triage.languages import clock_words
 from triage.models import Alert, AlertFinding, AlertStatus, AuditEntry, Patient
 from triage.rules.urgency import Urgency
 

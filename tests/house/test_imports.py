@@ -17,10 +17,10 @@ PACKAGE = Path(triage.__file__).resolve().parent
 ROOMS = ("accounts", "reports", "alerts", "monitoring", "care_team", "ruleset_editor")
 
 # Beneath every room.
-GROUND = r"clock|paths|logs|encryption|database|models|fields|rules\..*"
+GROUND = r"clock|paths|logs|languages|encryption|database|models|fields|rules\..*"
 # What a room offers to the others; its views and forms never.
 OF_ACCOUNTS = r"accounts\.(access|audit|confirming|covers|looks)"
-RULESETS = r"ruleset_editor\.versions"
+RULESETS = r"ruleset_editor\.(versions|spoken)"
 REPORTS = r"reports\.(services|history|results|rejudging|contradictions|baselines|thinking|charts)"
 ALERTS = r"alerts\.(services|work|mutes|pulse|promise|reminders|daily)"
 MONITORING = r"monitoring\.tales"
@@ -35,7 +35,8 @@ MAY: tuple[tuple[str, str], ...] = (
     (r"rules\..*", r"rules\..*"),
     (r"clock|paths|compressed", r""),
     (r"logs", r"clock"),
-    (r"fields", r"rules\..*"),
+    (r"languages", r"paths|rules\..*"),
+    (r"fields", r"languages|rules\..*"),
     (r"encryption", r""),
     (r"database", r"rules\.urgency|paths|logs|encryption"),
     (r"data_keys", r"encryption|database|models|accounts\.audit"),

@@ -232,6 +232,7 @@ def test_nobody_can_register(app):
         "accounts.health",
         "accounts.sign_in",
         "account.unlock",
+        "account.choose_language",
         # Only with the code of an invitation, or after a right passphrase.
         "joining.code",
         "joining.passphrase",

@@ -9,6 +9,7 @@ from flask import Flask
 from flask_wtf import CSRFProtect
 from jinja2 import StrictUndefined
 
+from triage import languages
 from triage.paths import folder
 
 
@@ -19,6 +20,7 @@ def context() -> Iterator[None]:
     app.secret_key = "only-for-tests"
     app.jinja_options = {"undefined": StrictUndefined, "trim_blocks": True, "lstrip_blocks": True}
     app.add_template_filter(str, "dialled")  # the real one is tested with the pages
+    languages.set_up(app)
     CSRFProtect(app)
     with app.test_request_context():
         yield

@@ -8,18 +8,23 @@ from wtforms.validators import DataRequired
 from triage.accounts.joining_forms import NewPassphraseForm
 from triage.accounts.services import Refused
 from triage.fields import Hidden, Password
+from triage.languages import later
 
 SAYS = {
-    Refused.UNKNOWN: "This passphrase is not right. Try again.",
-    Refused.TOO_MANY: "A wrong passphrase was tried too often. Wait up to 15 minutes. Call if you need help now.",
-    Refused.DEMO_PASSWORD: "Demo accounts work only on the machine that runs the demonstration.",
+    Refused.UNKNOWN: later("This passphrase is not right. Try again."),
+    Refused.TOO_MANY: later(
+        "A wrong passphrase was tried too often. Wait up to 15 minutes. Call if you need help now."
+    ),
+    Refused.DEMO_PASSWORD: later("Demo accounts work only on the machine that runs the demonstration."),
 }
 
 
 class UnlockForm(FlaskForm):
     """The passphrase of whoever left the device; `kept` carries a form that was sent when it had locked."""
 
-    passphrase = Password("Your passphrase", [DataRequired("Enter your passphrase")], autocomplete="current-password")
+    passphrase = Password(
+        later("Your passphrase"), [DataRequired(later("Enter your passphrase"))], autocomplete="current-password"
+    )
     next = Hidden()
     kept = Hidden()
 
@@ -32,7 +37,9 @@ class ChangePassphraseForm(NewPassphraseForm):
     """The present passphrase, and another one twice."""
 
     present = Password(
-        "Your present passphrase", [DataRequired("Enter your present passphrase")], autocomplete="current-password"
+        later("Your present passphrase"),
+        [DataRequired(later("Enter your present passphrase"))],
+        autocomplete="current-password",
     )
 
     def refuse(self, why: Refused) -> None:

@@ -7,12 +7,14 @@ from uuid import UUID
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from triage import clock
-from triage.accounts import arriving, resume, second_factor, services, sessions
-from triage.accounts.access import person, public, roles
+from triage import clock, languages
+from triage.accounts import arriving, devices, language, resume, second_factor, services, sessions
+from triage.accounts.access import person, public, roles, signed_in
 from triage.accounts.account_forms import ChangePassphraseForm, UnlockForm
 from triage.database import db
+from triage.languages import _
 from triage.models import Person, Role
+from triage.ruleset_editor import spoken
 
 bp = Blueprint("account", __name__)
 
@@ -26,7 +28,21 @@ def home() -> ResponseReturnValue:
         sign_ins=sessions.of_person(db.session, somebody, now),
         here=sessions.current(),
         second_factor=second_factor.is_needed(somebody),
+        device_words=devices.words,
     )
+
+
+@bp.post("/language")
+@public
+def choose_language() -> ResponseReturnValue:
+    """In which language somebody wants to read: remembered by the browser, and for their messages by the account."""
+    chosen = request.form.get("language", "")
+    if chosen in (languages.ENGLISH, *spoken.offered()):
+        language.keep(chosen)
+        somebody = signed_in()
+        if somebody is not None and not somebody.is_staff:
+            services.choose_language(db.session, somebody, chosen, clock.now())
+    return redirect(arriving.after(request.form.get("next")))
 
 
 @bp.post("/account/end")
@@ -46,7 +62,7 @@ def end() -> ResponseReturnValue:
 def end_others() -> ResponseReturnValue:
     here = sessions.current() or abort(404)
     services.end_other_sign_ins(db.session, person(), but=here.id, at=clock.now())
-    flash("You are signed out everywhere else.", "success")
+    flash(_("You are signed out everywhere else."), "success")
     return redirect(url_for("account.home"))
 
 
@@ -70,7 +86,7 @@ def passphrase() -> ResponseReturnValue:
             form.refuse(refused.why)
         else:
             sessions.start(somebody, now)
-            flash("Your passphrase is changed. You are signed out everywhere else.", "success")
+            flash(_("Your passphrase is changed. You are signed out everywhere else."), "success")
             return redirect(url_for("account.home"))
     return render_template("accounts/change_passphrase.html", form=form), 422 if form.errors else 200
 

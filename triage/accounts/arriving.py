@@ -6,6 +6,7 @@ from flask import Response, after_this_request, current_app, flash, redirect, re
 from flask.typing import ResponseReturnValue
 
 from triage.accounts import resume, throttle
+from triage.languages import _
 from triage.models import Person
 
 
@@ -45,7 +46,9 @@ def _device_cookie() -> str:
 def send_again(kept: resume.Kept, somebody: Person, signed_in_again: bool) -> ResponseReturnValue:
     """The page with a button that sends a form again which was not handled; never under another person's name."""
     if not kept.is_of(somebody):
-        flash("What was typed on that page was not sent: the page was not printed for you. Begin anew if it is yours.")
+        flash(
+            _("What was typed on that page was not sent: the page was not printed for you. Begin anew if it is yours.")
+        )
         return redirect(url_for("accounts.home"))
     return render_template("accounts/send_again.html", kept=kept, signed_in_again=signed_in_again)
 

@@ -12,13 +12,16 @@ from wtforms.validators import DataRequired
 from triage.accounts import arriving, services
 from triage.accounts.account_forms import SAYS
 from triage.fields import Password
+from triage.languages import later
 from triage.models import Person
 
 
 class PassphraseForm(FlaskForm):
     """The passphrase of whoever is signed in."""
 
-    passphrase = Password("Your passphrase", [DataRequired("Enter your passphrase")], autocomplete="current-password")
+    passphrase = Password(
+        later("Your passphrase"), [DataRequired(later("Enter your passphrase"))], autocomplete="current-password"
+    )
 
 
 def confirmed(session: Session, person: Person, form: PassphraseForm, at: datetime) -> bool:

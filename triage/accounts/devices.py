@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from triage.languages import _
+
 # The first that stands in the text decides: Edge calls itself Chrome too, and Chrome Safari.
 _BROWSERS = (
     ("Edg", "Edge"),
@@ -22,6 +24,13 @@ _SYSTEMS = (
     ("Macintosh", "Mac"),
     ("Linux", "Linux"),
 )
+
+
+def words(device: str) -> str:
+    """What `described` has kept, in the language of the page."""
+    browser, on, system = device.partition(" on ")
+    browser = _("A browser") if browser == "A browser" else browser
+    return _("%(browser)s on %(system)s", browser=browser, system=system) if on else browser
 
 
 def described(user_agent: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import date, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from wtforms.validators import DataRequired, Length, Optional
 
 from triage.accounts.services import Account, Agreed, Enrolment, Refused
 from triage.fields import DateParts, Hidden, Password, Radios, Text, mail_address, mobile_number
+from triage.languages import LANGUAGES, _, later
 from triage.models import ConsentWay, Role
 from triage.rules.catalogue import Catalogue
 
@@ -22,9 +24,14 @@ class SignInForm(FlaskForm):
     """Name and passphrase; `kept` carries a form that was sent when the sign-in had timed out."""
 
     sign_in_name = Text(
-        "Your sign-in name", [DataRequired("Enter your sign-in name")], plain=True, autocomplete="username"
+        later("Your sign-in name"),
+        [DataRequired(later("Enter your sign-in name"))],
+        plain=True,
+        autocomplete="username",
     )
-    passphrase = Password("Your passphrase", [DataRequired("Enter your passphrase")], autocomplete="current-password")
+    passphrase = Password(
+        later("Your passphrase"), [DataRequired(later("Enter your passphrase"))], autocomplete="current-password"
+    )
     next = Hidden()
     kept = Hidden()
 
@@ -32,12 +39,12 @@ class SignInForm(FlaskForm):
         """Say why nobody was signed in, never whether the name exists."""
         self.sign_in_name.errors = [
             {
-                Refused.UNKNOWN: "The sign-in name or the passphrase is not right. Check both and try again.",
-                Refused.TOO_MANY: (
+                Refused.UNKNOWN: _("The sign-in name or the passphrase is not right. Check both and try again."),
+                Refused.TOO_MANY: _(
                     "Somebody tried to sign in too often, with this name or from where you are. Wait up to 15 minutes, "
                     "then try again. Call if you need help now."
                 ),
-                Refused.DEMO_PASSWORD: "Demo accounts work only on the machine that runs the demonstration.",
+                Refused.DEMO_PASSWORD: _("Demo accounts work only on the machine that runs the demonstration."),
             }[why]
         ]
 
@@ -53,6 +60,28 @@ _SHORT_PHONE = Length(max=40, message="Shorten the telephone number")
 _REMINDED = "A reminder is sent there when a report is missing. It says nothing about health. May be empty"
 LONGEST_AGO = timedelta(days=731)
 """Nobody is watched at home for longer after a dose."""
+
+
+class Spoken(FlaskForm):
+    """A form that asks in which language somebody reads, where a site offers more than one."""
+
+    language = Radios(
+        "In which language do they read?",
+        [Optional()],
+        description="Of pages, messages and the printed invitation. They can change it themselves",
+    )
+
+    def offer_languages(self, offered: Collection[str]) -> None:
+        """English, and the languages that a clinician has approved."""
+        choices = {"": "As their browser asks", **{code: LANGUAGES[code] for code in LANGUAGES if code in offered}}
+        if len(choices) > 2:
+            self.language.choices = choices
+        else:
+            del self.language
+
+    @property
+    def chosen_language(self) -> str:
+        return (self.language.data or "") if "language" in self else ""
 
 
 class Dates(FlaskForm):
@@ -72,7 +101,7 @@ class Dates(FlaskForm):
             raise ValidationError(f"{what} is more than 2 years ago. Check the year")
 
 
-class EnrolForm(Dates):
+class EnrolForm(Dates, Spoken):
     """A new patient with a course and, if wanted, an account."""
 
     name = Text("Name", [DataRequired("Enter the patient’s name"), Length(max=200, message="Shorten the name")])
@@ -147,10 +176,11 @@ class EnrolForm(Dates):
             sign_in_name=(self.sign_in_name.data or "").strip(),
             mail=(self.mail.data or "").strip(),
             mobile=(self.mobile.data or "").strip(),
+            language=self.chosen_language,
         )
 
 
-class ReachForm(FlaskForm):
+class ReachForm(Spoken):
     """Where a patient or caregiver is reminded of a missing report."""
 
     mail = Text("Mail address", [mail_address, _SHORT_MAIL], plain=True, description=_REMINDED)
@@ -195,7 +225,7 @@ class ConsentForm(Dates):
         return Agreed(ConsentWay(self.way.data), self.given_on.data)
 
 
-class AccessForm(Dates):
+class AccessForm(Dates, Spoken):
     """An account for the patient or for a caregiver, to whom the patient agreed."""
 
     role = Radios(
@@ -253,6 +283,7 @@ class AccessForm(Dates):
             role=Role(self.role.data),
             phone=(self.phone.data or "").strip(),
             mail=(self.mail.data or "").strip(),
+            language=self.chosen_language,
         )
 
     def agreed(self) -> Agreed | None:

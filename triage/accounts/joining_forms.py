@@ -10,6 +10,7 @@ from wtforms.validators import DataRequired
 
 from triage.accounts.services import DEMO_PASSWORD
 from triage.fields import Hidden, Password, Text
+from triage.languages import _, later
 
 SHORTEST = 12
 LONGEST = 200
@@ -19,11 +20,11 @@ class CodeForm(FlaskForm):
     """The code on the printed sheet."""
 
     code = Text(
-        "The code on your sheet",
-        [DataRequired("Enter the code on your sheet")],
+        later("The code on your sheet"),
+        [DataRequired(later("Enter the code on your sheet"))],
         plain=True,
         autocomplete="off",
-        description="Five groups of four letters",
+        description=later("Five groups of four letters"),
     )
 
     @property
@@ -36,14 +37,16 @@ class CodeForm(FlaskForm):
     def not_good(self) -> None:
         """Never says whether the code was used, has expired or never was."""
         self.code.errors = [
-            "This code is not right, was used already, or is too old. Check the letters, or ask your care team for a "
-            "new sheet."
+            _(
+                "This code is not right, was used already, or is too old. Check the letters, or ask your care team "
+                "for a new sheet."
+            )
         ]
         self._status = 403
 
     def held(self) -> None:
         """Too many wrong codes came from one address."""
-        self.code.errors = ["Too many wrong codes were tried. Wait up to 15 minutes, then try again."]
+        self.code.errors = [_("Too many wrong codes were tried. Wait up to 15 minutes, then try again.")]
         self._status = 429
 
 
@@ -51,12 +54,15 @@ class NewPassphraseForm(FlaskForm):
     """A new passphrase, typed twice."""
 
     passphrase = Password(
-        "Choose a passphrase",
-        [DataRequired("Choose a passphrase")],
+        later("Choose a passphrase"),
+        [DataRequired(later("Choose a passphrase"))],
         autocomplete="new-password",
-        description=f"At least {SHORTEST} letters or signs. Four or five words that belong to no sentence are good",
+        description=later(
+            "At least %(least)s letters or signs. Four or five words that belong to no sentence are good",
+            least=SHORTEST,
+        ),
     )
-    again = Password("The same passphrase again", autocomplete="new-password")
+    again = Password(later("The same passphrase again"), autocomplete="new-password")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._sign_in_name = ""
@@ -70,17 +76,17 @@ class NewPassphraseForm(FlaskForm):
         """What programs that guess try first is refused."""
         text = field.data or ""
         if len(text) < SHORTEST:
-            raise ValidationError(f"Choose a passphrase of at least {SHORTEST} letters or signs")
+            raise ValidationError(_("Choose a passphrase of at least %(least)s letters or signs", least=SHORTEST))
         if len(text) > LONGEST:
-            raise ValidationError(f"Choose a passphrase of at most {LONGEST} letters or signs")
+            raise ValidationError(_("Choose a passphrase of at most %(most)s letters or signs", most=LONGEST))
         if len(set(text.lower())) < 5 or text == DEMO_PASSWORD or text.isdigit():
-            raise ValidationError("Choose a passphrase that is harder to guess")
+            raise ValidationError(_("Choose a passphrase that is harder to guess"))
         if self._sign_in_name and self._sign_in_name in text.lower():
-            raise ValidationError("Choose a passphrase without your sign-in name in it")
+            raise ValidationError(_("Choose a passphrase without your sign-in name in it"))
 
     def validate_again(self, field: Field) -> None:
         if self.passphrase.data != field.data:
-            raise ValidationError("The two passphrases are not the same. Type both again")
+            raise ValidationError(_("The two passphrases are not the same. Type both again"))
 
 
 class PassphraseForm(NewPassphraseForm):

@@ -74,6 +74,8 @@ class Enrolment:
     town: str = ""
     hospital: str = ""
     """Right answers of the thinking check; several are divided by commas."""
+    language: str = ""
+    """In which the account is spoken to; empty: as the browser asks."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,7 @@ class Account:
     role: Role
     phone: str = ""
     mail: str = ""
+    language: str = ""
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,9 @@ def enrol(
     session: Session, team: CareTeam, enrolment: Enrolment, by: Person, at: datetime
 ) -> tuple[Patient, invitations.Issued | None]:
     """A new patient with a course and, if a sign-in name is given, an account with an invitation. Raises NameTaken."""
-    account = Account(enrolment.name, enrolment.sign_in_name, Role.PATIENT, enrolment.mobile, enrolment.mail)
+    account = Account(
+        enrolment.name, enrolment.sign_in_name, Role.PATIENT, enrolment.mobile, enrolment.mail, enrolment.language
+    )
     issued = None
     try:
         with writing(session):
@@ -233,11 +238,21 @@ def give_access(
         raise NameTaken from error
 
 
-def set_reach(session: Session, account: Person, mail: str, phone: str, by: Person, at: datetime) -> None:
-    """Where a patient or caregiver is reminded of a missing report; empty: not by this."""
+def set_reach(
+    session: Session, account: Person, mail: str, phone: str, language: str, by: Person, at: datetime
+) -> None:
+    """Where, and in which language, a patient or caregiver is reminded of a missing report; empty: not by this, and as
+    the browser asks."""
     with writing(session):
-        account.mail, account.phone = mail, phone
+        account.mail, account.phone, account.language = mail, phone, language
         audit.record(session, "contact_changed", by=by, patient=account.patient, subject=str(account.id), at=at)
+
+
+def choose_language(session: Session, person: Person, language: str, at: datetime) -> None:
+    """In which language pages and messages speak to a patient or caregiver. Commits once."""
+    with writing(session):
+        person.language = language
+        audit.record(session, "language_chosen", by=person, patient=person.patient, subject=str(person.id), at=at)
 
 
 def change_place(session: Session, patient: Patient, town: str, hospital: str, by: Person, at: datetime) -> None:
@@ -284,7 +299,7 @@ def _add_account(
     session: Session, account: Account, patient: Patient, agreed: Agreed | None, by: Person, at: datetime
 ) -> invitations.Issued:
     person = new_person(account)
-    person.patient_id = patient.id
+    person.patient_id, person.language = patient.id, account.language
     add_person(session, person)
     audit.record(session, "access_given", by=by, patient=patient, subject=str(person.id), at=at)
     if agreed:

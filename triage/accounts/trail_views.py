@@ -14,6 +14,7 @@ from triage.accounts import audit, looks, services, trail
 from triage.accounts.access import own_patient, person, roles, team_of
 from triage.accounts.trail_forms import FindForm
 from triage.database import db, writing
+from triage.languages import _
 from triage.models import Patient, Person, Role
 
 bp = Blueprint("trail", __name__)
@@ -29,12 +30,12 @@ def action_words(action: str) -> str:
 def what_was_done(action: str) -> str:
     """The same for the patient: seen, written out, or worked on."""
     if action.endswith("_seen"):
-        return "Looked at it"
+        return _("Looked at it")
     if action == "out_of_reach":
-        return "Tried to look at it, and was refused"
+        return _("Tried to look at it, and was refused")
     if action.endswith("_exported"):
-        return "Wrote entries about you into a file"
-    return "Worked on it"
+        return _("Wrote entries about you into a file")
+    return _("Worked on it")
 
 
 @bp.get("/audit")

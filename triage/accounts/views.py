@@ -23,7 +23,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import selectinload
 
-from triage import clock
+from triage import clock, languages
 from triage.accounts import (
     account_views,
     arriving,
@@ -40,7 +40,7 @@ from triage.accounts.forms import WAYS, AccessForm, ConsentForm, EnrolForm, Plac
 from triage.database import db
 from triage.models import Course, Patient, Person, Role, by_name
 from triage.rules.ruleset import CHANNELS
-from triage.ruleset_editor import versions
+from triage.ruleset_editor import spoken, versions
 
 bp = Blueprint("accounts", __name__)
 
@@ -173,6 +173,7 @@ def people() -> ResponseReturnValue:
 def enrol() -> ResponseReturnValue:
     form = EnrolForm(today=today())
     form.offer(versions.active().catalogue)
+    form.offer_languages(_languages())
     if form.validate_on_submit():
         try:
             patient, issued = services.enrol(
@@ -206,6 +207,7 @@ def patient(patient_id: UUID) -> ResponseReturnValue:
 def give_access(patient_id: UUID) -> ResponseReturnValue:
     patient = patient_for(person(), patient_id)
     form = AccessForm(today=today())
+    form.offer_languages(_languages())
     if form.validate_on_submit():
         try:
             issued = services.give_access(
@@ -276,10 +278,12 @@ def _caregiver(patient: Patient, person_id: UUID) -> Person:
 def reach(patient_id: UUID, person_id: UUID) -> ResponseReturnValue:
     patient = patient_for(person(), patient_id)
     account = _account(patient, person_id)
-    form = ReachForm(mail=account.mail, phone=account.phone)
+    form = ReachForm(mail=account.mail, phone=account.phone, language=account.language)
+    form.offer_languages(_languages())
     if form.validate_on_submit():
         mail, phone = (form.mail.data or "").strip(), (form.phone.data or "").strip()
-        services.set_reach(db.session, account, mail, phone, by=person(), at=clock.now())
+        language = form.chosen_language if "language" in form else account.language
+        services.set_reach(db.session, account, mail, phone, language, by=person(), at=clock.now())
         return redirect(url_for("accounts.patient", patient_id=patient.id))
     return render_template(
         "accounts/reach.html", form=form, patient=patient, account=account
@@ -302,9 +306,24 @@ def sheet(issued: invitations.Issued, back: str, back_to: str) -> str:
     """An invitation, shown this once, on a page to print."""
     page = current_app.config["PUBLIC_URL"].rstrip("/") or request.host_url.rstrip("/")
     link = f"{page}{url_for('joining.code')}#{issued.code}"
+    language = spoken.language_of(issued.person)
+    with languages.speaking(language):
+        until = current_app.jinja_env.filters["local_time"](issued.expires_at)
     return render_template(
-        "accounts/sheet.html", issued=issued, link=link, qr=qr.drawing(link), back=back, back_to=back_to
+        "accounts/sheet.html",
+        issued=issued,
+        link=link,
+        qr=qr.drawing(link),
+        back=back,
+        back_to=back_to,
+        say=languages.saying(language),
+        read_in=language,
+        until=until,
     )
+
+
+def _languages() -> tuple[str, ...]:
+    return (languages.ENGLISH, *spoken.offered())
 
 
 def today() -> date:

@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 from flask import current_app
 
+from triage import languages
 from triage.alerts.channels.message import Message
 from triage.rules.urgency import Urgency
 
@@ -19,14 +20,22 @@ _INCIDENTS = UUID("0b1f3a52-5f0b-4a2c-9d7e-2a4f5f8e9c11")
 """The space of the keys of incidents; any constant would do."""
 
 
-def compose(kind: str, keys: Sequence[str], about: Iterable[UUID] = (), urgency: Urgency = Urgency.ROUTINE) -> Message:
-    """The message of that kind about those alerts (their ids), of which the most urgent is `urgency`."""
+def compose(
+    kind: str,
+    keys: Sequence[str],
+    about: Iterable[UUID] = (),
+    urgency: Urgency = Urgency.ROUTINE,
+    language: str = languages.ENGLISH,
+) -> Message:
+    """The message of that kind about those alerts (their ids), of which the most urgent is `urgency`, in that
+    language."""
     link = current_app.config["PUBLIC_URL"]
     ids = sorted(map(str, set(about)))
     alerts = len(ids)
     known = {"alerts": alerts, "urgency": urgency.code, "link": link}
-    subject = _text(f"mail/{kind}/subject.txt", **known)
-    body = _text(f"mail/{kind}/body.txt", subject=subject, **known)
+    with languages.speaking(language):
+        subject = _text(f"mail/{kind}/subject.txt", **known)
+        body = _text(f"mail/{kind}/body.txt", subject=subject, **known)
     # Alerts that are told of together are one incident: were it that of the first, an incident that somebody has
     # answered would swallow the others.
     incident = str(uuid5(_INCIDENTS, "/".join(ids))) if ids else ""

@@ -49,7 +49,7 @@ from triage.models import (
     Role,
 )
 from triage.rules.ruleset import PERSONAL_CHANNELS, Ruleset
-from triage.ruleset_editor import versions
+from triage.ruleset_editor import spoken, versions
 
 SWEEP_SECONDS = 3
 SILENCE_SECONDS = 60
@@ -233,7 +233,11 @@ def _lease(session: Session, group: _Group, at: datetime) -> _Leased | None:
             kind = messages.HEARTBEAT
         alerts = {delivery.alert_id for delivery in taken if delivery.alert_id is not None}
         message = messages.compose(
-            kind, [delivery.key for delivery in taken], alerts, max(delivery.urgency for delivery in taken)
+            kind,
+            [delivery.key for delivery in taken],
+            alerts,
+            max(delivery.urgency for delivery in taken),
+            spoken.language_of(person),
         )
         address = escalation.address_of(person, group.channel) if person and person.active else ""
         return _Leased(tuple(sorted(delivery.id for delivery in taken)), message, address)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.orm import Session, contains_eager, joinedload, selectinload
 
 from triage import logs
+from triage.languages import clock_words
 from triage.models import (
     CAME_LATE,
     Alert,
@@ -396,13 +396,3 @@ def span_words(span: timedelta) -> str:
 
 def _counted(*parts: tuple[int, str]) -> str:
     return " ".join(f"{number} {what}{'s' * (number != 1)}" for number, what in parts if number)
-
-
-def clock_words(moment: datetime, at: datetime, time_zone: str) -> str:
-    """A moment as a nurse reads it at `at`: "today 14:05", "yesterday 08:12", "Monday 2 March, 08:12"."""
-    local, now = (each.astimezone(ZoneInfo(time_zone)) for each in (moment, at))
-    days = (now.date() - local.date()).days
-    if days in (-1, 0, 1):
-        return f"{('today', 'yesterday', 'tomorrow')[days]} {local:%H:%M}"
-    year = "" if local.year == now.year else f" {local.year}"
-    return f"{local:%A} {local.day} {local:%B}{year}, {local:%H:%M}"

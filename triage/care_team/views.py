@@ -28,7 +28,6 @@ from triage.ruleset_editor import versions
 
 bp = Blueprint("care_team", __name__)
 bp.add_app_template_filter(waiting.span_words, "span_words")
-bp.add_app_template_filter(waiting.clock_words, "clock_words")
 bp.url_defaults(filters.keep)
 
 MOST_DRAWN = 5_000

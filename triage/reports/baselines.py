@@ -24,12 +24,15 @@ from triage.rules.catalogue import Catalogue
 Typed = Mapping[str, Any]
 
 
-def of_patient(session: Session, patient: Patient) -> ThinkingBaseline | None:
-    """The patient's baseline, also one that is begun and not finished."""
-    query = select(ThinkingBaseline).where(
-        ThinkingBaseline.patient_id == patient.id, ThinkingBaseline.language == thinking.LANGUAGE
+def of_patient(session: Session, patient: Patient, language: str = "") -> ThinkingBaseline | None:
+    """The patient's baseline in that language, also one that is begun and not finished. Without a language the one that
+    was taken last, for the care team."""
+    query = select(ThinkingBaseline).where(ThinkingBaseline.patient_id == patient.id)
+    if language:
+        return session.scalar(query.where(ThinkingBaseline.language == language))
+    return session.scalar(
+        query.order_by(ThinkingBaseline.taken_at.is_(None), ThinkingBaseline.taken_at.desc()).limit(1)
     )
-    return session.scalar(query)
 
 
 def is_late(baseline: ThinkingBaseline, patient: Patient) -> bool:
@@ -48,16 +51,18 @@ def counts(baseline: ThinkingBaseline | None, patient: Patient) -> bool:
     return baseline.accepted_at is not None or not is_late(baseline, patient)
 
 
-def asked(session: Session, patient: Patient, catalogue: Catalogue, at: datetime) -> thinking.Asked:
-    """The thinking check of the patient at that moment."""
+def asked(
+    session: Session, patient: Patient, catalogue: Catalogue, at: datetime, language: str = thinking.LANGUAGE
+) -> thinking.Asked:
+    """The thinking check of the patient at that moment, in that language: held against what they could do in it."""
     today = history.local_date(patient.care_team, at)
     course = history.current_course(patient, today)
     therapy = course.therapy if course and course.therapy in catalogue.therapies else None
     again_after = catalogue.thinking_check.again_after(therapy, history.days_since_therapy(course, today))
     due = again_after is not None and not _done_since(session, patient, at - again_after)
-    baseline = of_patient(session, patient)
+    baseline = of_patient(session, patient, language)
     able = frozenset(baseline.right_answers) if baseline is not None and counts(baseline, patient) else None
-    return thinking.Asked(due=due, place=place_of(patient), at=at, able=able)
+    return thinking.Asked(due=due, place=place_of(patient), at=at, language=language, able=able)
 
 
 def _done_since(session: Session, patient: Patient, since: datetime) -> bool:
@@ -75,12 +80,13 @@ def place_of(patient: Patient) -> thinking.Place:
 
 def save_step(session: Session, patient: Patient, person: Person, step: str, typed: Typed, at: datetime) -> None:
     """Keep what was typed of a baseline; with the last step it is taken. One that is taken stays as it is."""
+    language = str(typed.get(thinking.SPOKEN) or thinking.LANGUAGE)
     with writing(session):
-        # Locked: two devices may send at once, and a patient has one baseline.
+        # Locked: two devices may send at once, and a patient has one baseline in a language.
         session.get_one(Patient, patient.id, with_for_update=True)
-        baseline = of_patient(session, patient)
+        baseline = of_patient(session, patient, language)
         if baseline is None:
-            baseline = _new(patient, person)
+            baseline = _new(patient, person, language)
             session.add(baseline)
         if baseline.taken_at is not None:
             return
@@ -95,9 +101,9 @@ def add_first(session: Session, patient: Patient, person: Person, found: thinkin
     """Keep a report's check as the baseline where none was taken. Commits nothing: part of sending a report."""
     if found is None or not found.check.finished:
         return
-    baseline = of_patient(session, patient)
+    baseline = of_patient(session, patient, found.language)
     if baseline is None:
-        baseline = _new(patient, person)
+        baseline = _new(patient, person, found.language)
         session.add(baseline)
     if baseline.taken_at is None:
         baseline.taken_by_id = person.id
@@ -115,9 +121,9 @@ def accept(session: Session, patient: Patient, nurse: Person, at: datetime) -> b
         return True
 
 
-def _new(patient: Patient, person: Person) -> ThinkingBaseline:
+def _new(patient: Patient, person: Person, language: str) -> ThinkingBaseline:
     return ThinkingBaseline(
-        patient_id=patient.id, language=thinking.LANGUAGE, steps={}, right_answers=[], answers={}, taken_by_id=person.id
+        patient_id=patient.id, language=language, steps={}, right_answers=[], answers={}, taken_by_id=person.id
     )
 
 
@@ -130,11 +136,14 @@ def _take(
     audit.record(session, "thinking_baseline_taken", by=person, patient=patient, subject=str(baseline.id), at=at)
 
 
-def is_missing(session: Session, patient: Patient, catalogue: Catalogue, at: datetime) -> bool:
-    """Whether the patient is still to take the first check: after which therapies one is asked, the catalogue says."""
+def is_missing(
+    session: Session, patient: Patient, catalogue: Catalogue, at: datetime, language: str = thinking.LANGUAGE
+) -> bool:
+    """Whether the patient is still to take the first check in it. After which therapies one is asked, the catalogue
+    says."""
     course = history.current_course(patient, history.local_date(patient.care_team, at))
     therapy = course.therapy if course and course.therapy in catalogue.therapies else None
     if catalogue.thinking_check.again_after(therapy, None) is None:
         return False
-    baseline = of_patient(session, patient)
+    baseline = of_patient(session, patient, language)
     return baseline is None or baseline.taken_at is None

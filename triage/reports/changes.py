@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from triage import languages
+from triage.languages import _
 from triage.rules.catalogue import Catalogue
 from triage.rules.report import Answer, Report, Unknown
-from triage.rules.wording import number
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,7 @@ class Change:
     """One answer that is another than last time."""
 
     kind: str
-    """"New", "More", "Less" or "Not any more"."""
+    """new, more, less or not_any_more."""
     what: str
     before: str
     now: str
@@ -28,15 +29,15 @@ class Change:
 def since(before: Report, now: Report, catalogue: Catalogue) -> tuple[Change, ...]:
     """What changed of all that both reports answer: what is new and more first."""
     found = [*_temperature(before, now), *_symptoms(before, now, catalogue)]
-    order = ("New", "More", "Not any more", "Less")
+    order = ("new", "more", "not_any_more", "less")
     return tuple(sorted(found, key=lambda change: order.index(change.kind)))
 
 
 def _temperature(before: Report, now: Report) -> Iterator[Change]:
     was, is_now = before.temperature_c, now.temperature_c
     if isinstance(was, Decimal) and isinstance(is_now, Decimal) and was != is_now:
-        kind = "More" if is_now > was else "Less"
-        yield Change(kind, "Temperature", *(f"{number('temperature', each)} °C" for each in (was, is_now)))
+        kind = "more" if is_now > was else "less"
+        yield Change(kind, _("Temperature"), *(languages.celsius(each) for each in (was, is_now)))
 
 
 def _symptoms(before: Report, now: Report, catalogue: Catalogue) -> Iterator[Change]:
@@ -44,9 +45,9 @@ def _symptoms(before: Report, now: Report, catalogue: Catalogue) -> Iterator[Cha
         was, is_now = before.symptoms.get(code), now.symptoms.get(code)
         if was is None or is_now is None or isinstance(was, Unknown) or isinstance(is_now, Unknown) or was == is_now:
             continue
-        kind = ("More" if was else "New") if is_now > was else ("Less" if is_now else "Not any more")
+        kind = ("more" if was else "new") if is_now > was else ("less" if is_now else "not_any_more")
         yield Change(kind, symptom.label.capitalize(), _word(was), _word(is_now))
 
 
 def _word(answer: Answer) -> str:
-    return answer.code.replace("_", " ")
+    return languages.code_words(answer.code)

@@ -13,6 +13,8 @@ from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from zoneinfo import ZoneInfo
 
+from triage import languages
+from triage.languages import _, degrees, later
 from triage.rules.catalogue import THINKING_CHECK_FULL, Catalogue, Presence, Severity
 from triage.rules.report import Answer, Report, Unknown, celsius_to_fahrenheit
 from triage.rules.urgency import Urgency
@@ -267,8 +269,7 @@ class _Paper:
         return round(min(max(LEFT + self.column * place, LEFT + 9), WIDTH - 9), 1)
 
     def when(self, moment: datetime) -> str:
-        local = moment.astimezone(self.zone)
-        return f"{local:%a} {local.day} {local:%b}, {local:%H:%M}"
+        return languages.short_moment(moment.astimezone(self.zone))
 
     def _left(self, place: int) -> float:
         return round(LEFT + self.column * place, 1)
@@ -277,16 +278,11 @@ class _Paper:
 # --- Temperature
 
 _REDUCER = {
-    Presence.YES: "fever reducer taken",
-    Presence.NO: "no fever reducer",
-    Unknown.UNKNOWN: "not known whether a fever reducer was taken",
-    None: "fever reducer not asked",
+    Presence.YES: later("fever reducer taken"),
+    Presence.NO: later("no fever reducer"),
+    Unknown.UNKNOWN: later("not known whether a fever reducer was taken"),
+    None: later("fever reducer not asked"),
 }
-
-
-def degrees(celsius: Decimal) -> str:
-    """A temperature in both units: "38.4 °C (101.1 °F)"."""
-    return f"{number('temperature', celsius)} °C ({celsius_to_fahrenheit(celsius)} °F)"
 
 
 def _temperature(seen: Sequence[Sent], paper: _Paper) -> Curve:
@@ -307,11 +303,11 @@ def _temperature(seen: Sequence[Sent], paper: _Paper) -> Curve:
         value = each.report.temperature_c if each.report else None
         taken = each.report.fever_reducer_taken if each.report else None
         said, x = _temperature_words(each.report), paper.x(each.at)
-        reducer = _REDUCER[taken] if each.report else "cannot be read"
+        reducer = str(_REDUCER[taken]) if each.report else _("cannot be read")
         says = f"{paper.when(each.at)}: {said}, {reducer}"
         if isinstance(value, Decimal):
             out = value >= FEVER_LINE
-            label = number("temperature", value) if out else ""
+            label = languages.decimals(number("temperature", value)) if out else ""
             marks.append(Mark(x, y(value), "out" if out else "in", says, label, y(value) - 11))
         else:
             marks.append(Mark(x, missing_y, "sign", says, _missing_sign(each.report, value)))
@@ -323,33 +319,43 @@ def _temperature(seen: Sequence[Sent], paper: _Paper) -> Curve:
     broken = [each.at for each, value in read if not isinstance(value, Decimal)]
     broken += [each.at for each in seen if each.report is None]
     hot = sum(value >= FEVER_LINE for value in values)
-    summary = (
-        f"{len(values)} of {len(seen)} reports give a temperature, {hot} of {degrees(FEVER_LINE)} or more."
-        + (f" The highest was {degrees(max(values))}." if values else "")
-        + (f" The latest was {degrees(values[-1])}, {paper.when(measured[-1][0])}." if values else "")
-    )
+    told = [
+        _(
+            "%(count)s of %(all)s reports give a temperature, %(hot)s of %(limit)s or more.",
+            count=len(values),
+            all=len(seen),
+            hot=hot,
+            limit=degrees(FEVER_LINE),
+        )
+    ]
+    if values:
+        latest, when = degrees(values[-1]), paper.when(measured[-1][0])
+        told.append(_("The highest was %(degrees)s.", degrees=degrees(max(values))))
+        told.append(_("The latest was %(degrees)s, %(when)s.", degrees=latest, when=when))
     return Curve(
         height=244,
         bottom=bottom,
         ticks=tuple(
-            Tick(y(Decimal(step)), f"{step} °C / {celsius_to_fahrenheit(Decimal(step))} °F")
+            Tick(y(Decimal(step)), f"{step} °C / {languages.decimals(celsius_to_fahrenheit(Decimal(step)))} °F")
             for step in range(int(low), int(high) + 1)
         ),
         limit=Tick(y(FEVER_LINE), degrees(FEVER_LINE)),
         lines=tuple(_lines(((at, y(value)) for at, value in measured), broken, paper)),
         marks=tuple(marks),
-        lanes=(Tick(reducer_y, "Fever reducer"), Tick(missing_y, "No reading")),
-        summary=summary,
-        table=Table(("When", "Reported by", "Temperature", "Fever reducer, 6 hours before"), tuple(reversed(rows))),
+        lanes=(Tick(reducer_y, _("Fever reducer")), Tick(missing_y, _("No reading"))),
+        summary=" ".join(told),
+        table=Table(
+            (_("When"), _("Reported by"), _("Temperature"), _("Fever reducer, 6 hours before")), tuple(reversed(rows))
+        ),
     )
 
 
 def _temperature_words(report: Report | None) -> str:
     if report is None:
-        return "the report cannot be read"
+        return _("the report cannot be read")
     if report.temperature_c is None:
-        return "not asked"
-    return "not measured" if isinstance(report.temperature_c, Unknown) else degrees(report.temperature_c)
+        return _("not asked")
+    return _("not measured") if isinstance(report.temperature_c, Unknown) else degrees(report.temperature_c)
 
 
 def _missing_sign(report: Report | None, value: object) -> str:
@@ -448,18 +454,18 @@ def _baseline_words(report: Report | None) -> str:
 
 # --- Symptoms by day
 
-NO_REPORT = Cell("–", "no report", "missing")
-NOT_ASKED = Cell("·", "not asked", "empty")
-NONE_YET = Cell("", "none yet", "empty")
-UNKNOWN = Cell("?", "not known", "unknown")
-UNREADABLE = Cell("×", "cannot be read", "unknown")
+NO_REPORT = Cell("–", later("no report"), "missing")
+NOT_ASKED = Cell("·", later("not asked"), "empty")
+NONE_YET = Cell("", later("none yet"), "empty")
+UNKNOWN = Cell("?", later("not known"), "unknown")
+UNREADABLE = Cell("×", later("cannot be read"), "unknown")
 
 
 def _grid(seen: Sequence[Sent], paper: _Paper, catalogue: Catalogue) -> Grid:
     by_day: dict[date, list[Sent]] = {}
     for each in seen:
         by_day.setdefault(paper.date_of(each.at), []).append(each)
-    urgency = Row("Most urgent result", tuple(_urgency(by_day.get(day.date, ()), day) for day in paper.days))
+    urgency = Row(_("Most urgent result"), tuple(_urgency(by_day.get(day.date, ()), day) for day in paper.days))
     answered = {code for each in seen if each.report for code in each.report.symptoms}
     had = {code for each in seen if each.report for code in each.report.complaints()}
     # A code that the present catalogue has no words for stays in sight, by its code.
@@ -491,9 +497,10 @@ def _urgency(reports: Sequence[Sent], day: Day) -> Cell:
         return NO_REPORT if day.missed else NONE_YET
     known = [each.urgency for each in reports if each.urgency is not None]
     if not known:
-        return Cell("?", "not judged", "unknown")
+        return Cell("?", _("not judged"), "unknown")
     worst = max(known)
-    return Cell(worst.code[0].upper(), worst.code, worst.code)
+    words = languages.code_words(worst.code)
+    return Cell(words[0].upper(), words, worst.code)
 
 
 def _worst_of(reports: Sequence[Sent], code: str, day: Day) -> Cell:
@@ -509,13 +516,13 @@ def _worst_of(reports: Sequence[Sent], code: str, day: Day) -> Cell:
     if worst is None or (doubt and not worst):
         return UNKNOWN
     cell = _answer(worst)
-    return Cell(f"{cell.sign}?", f"{cell.says}, and once not known", cell.kind) if doubt else cell
+    return Cell(f"{cell.sign}?", _("%(answer)s, and once not known", answer=cell.says), cell.kind) if doubt else cell
 
 
 def _answer(answer: Answer) -> Cell:
     if isinstance(answer, Severity):
-        return Cell(str(int(answer)), answer.code.replace("_", " "), f"level-{int(answer)}")
-    return Cell("Y", "yes", "yes") if answer is Presence.YES else Cell("N", "no", "level-0")
+        return Cell(str(int(answer)), languages.code_words(answer.code), f"level-{int(answer)}")
+    return Cell(_("Y"), _("yes"), "yes") if answer is Presence.YES else Cell("N", _("no"), "level-0")
 
 
 # --- Reports, silence and alerts

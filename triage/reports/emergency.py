@@ -28,7 +28,7 @@ from triage.rules.engine import assess
 from triage.rules.report import Report
 from triage.rules.ruleset import Rule, Ruleset
 from triage.rules.urgency import Urgency
-from triage.ruleset_editor import versions
+from triage.ruleset_editor import spoken, versions
 
 bp = Blueprint("emergency", __name__)
 
@@ -46,7 +46,7 @@ _NOT_SEEN_AT_HOME = (
 @public
 @without_records
 def page() -> ResponseReturnValue:
-    return render_template("reports/emergency.html", **signs(_rules()))
+    return render_template("reports/emergency.html", **signs(spoken.in_language(_rules())))
 
 
 def signs(ruleset: Ruleset) -> dict[str, list[str]]:

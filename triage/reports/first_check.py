@@ -7,9 +7,10 @@ from uuid import UUID
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from triage import clock
+from triage import clock, languages
 from triage.accounts.access import own_patient, patient_for, person, roles
 from triage.database import db
+from triage.languages import _
 from triage.models import Role
 from triage.reports import baselines, forms, thinking
 from triage.ruleset_editor import versions
@@ -26,14 +27,15 @@ def first(task: str) -> ResponseReturnValue:
     step = task
     reporter = person()
     patient = own_patient(reporter)
-    baseline = baselines.of_patient(db.session, patient)
+    language = languages.spoken()
+    baseline = baselines.of_patient(db.session, patient, language)
     if baseline is not None and baseline.taken_at is not None:
         return redirect(url_for("reports.home"))
     typed = dict(baseline.steps) if baseline else {}
     if step != thinking.INTRO and step != thinking.next_item(typed):
         return redirect(_where(thinking.next_item(typed)))
     name = patient.name if reporter.role == Role.CAREGIVER else ""
-    asked = baselines.asked(db.session, patient, versions.active().catalogue, clock.now())
+    asked = baselines.asked(db.session, patient, versions.active().catalogue, clock.now(), language)
     questions = forms.Questions(versions.active().catalogue, caregiver_for=name, thinking=asked)
     form = forms.step_form(step, questions, {} if step == thinking.INTRO else typed)
     if request.method == "POST" and form.belongs_to(str(reporter.id)) and form.validate():
@@ -43,7 +45,9 @@ def first(task: str) -> ResponseReturnValue:
         "reports/thinking.html",
         form=form,
         step=step,
-        heading=forms.HEADINGS[step].replace("Thinking check", "First thinking check"),
+        heading=_("First thinking check: %(task)s", task=forms.TASKS[step])
+        if step in forms.TASKS
+        else _("First thinking check"),
         progress=(forms.CHECK.index(step) + 1, len(forms.CHECK)),
         back=url_for("reports.home"),
         **forms.beside(form, questions),
@@ -55,12 +59,12 @@ def _keep(step: str, form: forms.StepForm) -> ResponseReturnValue:
     reporter = person()
     patient = own_patient(reporter)
     if step == thinking.INTRO and form.press.data != thinking.START:
-        flash("The first thinking check was not begun. You can do it later from this page.")
+        flash(_("The first thinking check was not begun. You can do it later from this page."))
         return redirect(url_for("reports.home"))
     baselines.save_step(db.session, patient, reporter, step, form.typed(), clock.now())
-    baseline = baselines.of_patient(db.session, patient)
+    baseline = baselines.of_patient(db.session, patient, form.language)
     if baseline is not None and baseline.taken_at is not None:
-        flash("The first thinking check is saved.", "success")
+        flash(_("The first thinking check is saved."), "success")
         return redirect(url_for("reports.home"))
     return redirect(_where(thinking.next_item(baseline.steps if baseline else {})))
 

@@ -17,7 +17,9 @@ from flask_wtf import FlaskForm
 from itsdangerous import BadData, URLSafeSerializer
 from wtforms import Field, Form, ValidationError
 
+from triage import languages
 from triage.fields import Checkboxes, Hidden, Pressed, Radios, Text, TextArea
+from triage.languages import _, later
 from triage.models import Patient
 from triage.reports import history, thinking
 from triage.rules.catalogue import Asked, Catalogue, Presence, Scale, Severity, Symptom
@@ -49,21 +51,29 @@ STEPS = (
     "note",
 )
 HEADINGS = {
-    "danger": "Danger signs",
-    "temperature": "Temperature",
-    "medicines": "Medicines",
-    "symptoms": "The last 24 hours",
-    "more": "Anything else",
-    "severity": "How bad was it?",
-    thinking.INTRO: "Thinking check",
-    "orientation": "Thinking check: where and when",
-    "naming": "Thinking check: three pictures",
-    "command": "Thinking check: one thing to do",
-    "writing": "Thinking check: one sentence",
-    "attention": "Thinking check: counting back",
-    "about": "Your treatment",
-    "note": "A note for your care team",
+    "danger": later("Danger signs"),
+    "temperature": later("Temperature"),
+    "medicines": later("Medicines"),
+    "symptoms": later("The last 24 hours"),
+    "more": later("Anything else"),
+    "severity": later("How bad was it?"),
+    thinking.INTRO: later("Thinking check"),
+    "orientation": later("Thinking check: where and when"),
+    "naming": later("Thinking check: three pictures"),
+    "command": later("Thinking check: one thing to do"),
+    "writing": later("Thinking check: one sentence"),
+    "attention": later("Thinking check: counting back"),
+    "about": later("Your treatment"),
+    "note": later("A note for your care team"),
 }
+TASKS = {
+    "orientation": later("where and when"),
+    "naming": later("three pictures"),
+    "command": later("one thing to do"),
+    "writing": later("one sentence"),
+    "attention": later("counting back"),
+}
+"""Headings of the tasks of the first thinking check."""
 TICKED = ("danger", "medicines", "symptoms", "more")
 """Steps of check boxes, with a button that says "none"."""
 
@@ -124,7 +134,11 @@ class Questions:
         return [symptom for symptom in rest if symptom.code not in daily]
 
     def group_label(self, code: str) -> str:
-        return f"What you see in {self.caregiver_for}" if code == "onlooker" else self.catalogue.groups[code]
+        return (
+            _("What you see in %(name)s", name=self.caregiver_for)
+            if code == "onlooker"
+            else self.catalogue.groups[code]
+        )
 
 
 def questions_for(patient: Patient, catalogue: Catalogue, at: datetime, *, caregiver_for: str) -> Questions:
@@ -147,6 +161,7 @@ class StepForm(FlaskForm):
     press = Pressed()
 
     step = ""
+    language = thinking.LANGUAGE
 
     def stamp(self, person_id: str) -> None:
         """Mark the form as this person's."""
@@ -163,6 +178,8 @@ class StepForm(FlaskForm):
     def typed(self) -> dict[str, Any]:
         """The answers as typed, to be kept in a draft."""
         typed = {field.name: field.data for field in self.questions()}
+        if self.step in CHECK and self.language != thinking.LANGUAGE:
+            typed[thinking.SPOKEN] = self.language
         return typed | {thinking.PRESSED: self.press.data} if self.step in CHECK and self.press.data else typed
 
     def validate(self, extra_validators: Any = None) -> bool:
@@ -174,10 +191,10 @@ class StepForm(FlaskForm):
             return _ticked_or_none(self) and good
         if self.step in thinking.ITEMS and not any(self.data.get(mark) for mark in thinking.MARKS[self.step]):
             first = self[thinking.MARKS[self.step][0]]
-            first.errors = ["Write an answer, or press “I cannot do this one”"]
+            first.errors = [_("Write an answer, or press “I cannot do this one”")]
             return False
         if self.step == thinking.INTRO and self.press.data not in (thinking.START, thinking.DECLINE, thinking.AWAY):
-            self.form_errors.append("Press one of the buttons")
+            self.form_errors.append(_("Press one of the buttons"))
             return False
         return good
 
@@ -212,7 +229,8 @@ def step_form(step: str, questions: Questions, answers: Answers) -> StepForm:
         "note": _note_fields,
     }
     fields = builders[step](questions, answers) if step in builders else check_fields(step)
-    kind = type(f"{step.title()}Form", (StepForm,), {**fields, "step": step})
+    language = questions.thinking.language if questions.thinking else thinking.LANGUAGE
+    kind = type(f"{step.title()}Form", (StepForm,), {**fields, "step": step, "language": language})
     known = dict(answers.get(step, {}))
     if step == "temperature" and questions.unit:
         known.setdefault("unit", questions.unit)
@@ -284,7 +302,7 @@ CHECK = (thinking.INTRO, *thinking.ITEMS)
 
 def none_text(step: str) -> str:
     """What the button says that answers every box of the page with no; nothing on pages without boxes."""
-    return "" if step not in TICKED else "None of all these" if step == "symptoms" else "None of these"
+    return "" if step not in TICKED else _("None of all these") if step == "symptoms" else _("None of these")
 
 
 def _ticked_or_none(form: StepForm) -> bool:
@@ -294,10 +312,10 @@ def _ticked_or_none(form: StepForm) -> bool:
     ticked = [field for field in groups if field.data]
     none = none_text(form.step)
     if form.press.data == NONE and ticked:
-        ticked[0].errors = [f"A box is ticked, and you pressed “{none}”. Untick it, or press “Continue”"]
+        ticked[0].errors = [_("A box is ticked, and you pressed “%(none)s”. Untick it, or press “Continue”", none=none)]
         return False
     if form.press.data != NONE and not ticked:
-        groups[0].errors = [f"Tick what is true, or press “{none}”"]
+        groups[0].errors = [_("Tick what is true, or press “%(none)s”", none=none)]
         return False
     for field in groups:
         field.data = field.data or [NONE]
@@ -305,30 +323,36 @@ def _ticked_or_none(form: StepForm) -> bool:
 
 
 def _group(label: str, choices: list[tuple[str, str]], hints: Mapping[str, str], **options: Any) -> Checkboxes:
-    unsure = "I am not sure about the others" if len(choices) > 1 else "I am not sure"
+    unsure = _("I am not sure about the others") if len(choices) > 1 else _("I am not sure")
     return Checkboxes(label, choices=[*choices, (UNSURE, unsure)], apart=[UNSURE], hints=hints, **options)
 
 
 def _danger_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
     choices = [(value, text) for value, text, _, _ in questions.danger()]
-    label = questions.words("Do you have any of these now?", "Does {name} have any of these now?")
-    hint = "Now, or in the last 24 hours."
+    label = questions.words(_("Do you have any of these now?"), _("Does {name} have any of these now?"))
+    hint = _("Now, or in the last 24 hours.")
     return {"signs": _group(label, choices, {}, heading=True, description=hint), "token": Hidden()}
 
 
 def _temperature_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
+    fahrenheit = languages.fahrenheit_first()
+    units = [("c", _("°C (Celsius)")), ("f", _("°F (Fahrenheit)"))]
     return {
         "temperature": Text(
-            questions.words("Your temperature now", "{name}’s temperature now"),
+            questions.words(_("Your temperature now"), _("{name}’s temperature now")),
             [_temperature],
-            description="For example 36.8 or 98.2. Leave it empty if you choose “I could not measure it”.",
+            description=_(
+                "For example %(one)s or %(other)s. Leave it empty if you choose “I could not measure it”.",
+                one=languages.decimals("98.2" if fahrenheit else "36.8"),
+                other=languages.decimals("36.8" if fahrenheit else "98.2"),
+            ),
             inputmode="decimal",
             width=5,
         ),
         "unit": Radios(
-            "What does the thermometer show?",
-            choices=[("c", "°C (Celsius)"), ("f", "°F (Fahrenheit)"), (NONE, "I could not measure it")],
-            message="Choose °C, °F or “I could not measure it”",
+            _("What does the thermometer show?"),
+            choices=[*(reversed(units) if fahrenheit else units), (NONE, _("I could not measure it"))],
+            message=_("Choose °C, °F or “I could not measure it”"),
         ),
     }
 
@@ -339,20 +363,20 @@ def _medicine_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
         (
             REDUCER,
             questions.words(
-                "I took a medicine that lowers fever in the last 6 hours",
-                "They took a medicine that lowers fever in the last 6 hours",
+                _("I took a medicine that lowers fever in the last 6 hours"),
+                _("They took a medicine that lowers fever in the last 6 hours"),
             ),
         )
     ]
-    hints = {REDUCER: "For example paracetamol (acetaminophen), ibuprofen or aspirin"}
+    hints = {REDUCER: _("For example paracetamol (acetaminophen), ibuprofen or aspirin")}
     if not questions.on_steroids:
         text = questions.words(
-            "I take steroids now, or I have had tocilizumab since my treatment",
-            "They take steroids now, or have had tocilizumab since the treatment",
+            _("I take steroids now, or I have had tocilizumab since my treatment"),
+            _("They take steroids now, or have had tocilizumab since the treatment"),
         )
         choices.append((STEROIDS, text))
-        hints[STEROIDS] = "Steroids are for example dexamethasone or prednisolone. Tocilizumab is given in hospital."
-    return {"taken": _group("Which of these are true?", choices, hints, heading=True)}
+        hints[STEROIDS] = _("Steroids are for example dexamethasone or prednisolone. Tocilizumab is given in hospital.")
+    return {"taken": _group(_("Which of these are true?"), choices, hints, heading=True)}
 
 
 def _temperature(form: Any, field: Field) -> None:
@@ -360,26 +384,32 @@ def _temperature(form: Any, field: Field) -> None:
     text, unit = (field.data or "").strip(), form.unit.data
     if unit == NONE:
         if text:
-            raise ValidationError("You typed a temperature and chose “I could not measure it”. Change one of them")
+            raise ValidationError(_("You typed a temperature and chose “I could not measure it”. Change one of them"))
         return
     if not text:
-        raise ValidationError("Enter the temperature, or choose “I could not measure it”")
+        raise ValidationError(_("Enter the temperature, or choose “I could not measure it”"))
     number = read_number(text)
     if number is None:
-        raise ValidationError("Enter the temperature as a number, for example 38.4")
+        raise ValidationError(
+            _("Enter the temperature as a number, for example %(one)s", one=languages.decimals("38.4"))
+        )
     if unit not in ("c", "f"):
         return  # the unit has its own error
     if ("f" in text.lower() and unit == "c") or ("c" in text.lower() and unit == "f"):
-        raise ValidationError("The unit you typed and the unit you chose differ. Which one does the thermometer show?")
+        raise ValidationError(
+            _("The unit you typed and the unit you chose differ. Which one does the thermometer show?")
+        )
     celsius = in_celsius(number, unit)
     least, most = TEMPERATURE_RANGE_C
     if least <= celsius <= most:
         return
     other = fahrenheit_to_celsius(number) if unit == "c" else number
     if least <= other <= most:
-        shown = "°F (Fahrenheit)" if unit == "c" else "°C (Celsius)"
-        raise ValidationError(f"Is {plain(number)} a reading in {shown}? Then choose {shown[:2]}")
-    raise ValidationError("A temperature is between 30 and 45 °C (86 and 113 °F). Please measure or type it again")
+        reading = languages.decimals(plain(number))
+        if unit == "c":
+            raise ValidationError(_("Is %(reading)s a reading in °F (Fahrenheit)? Then choose °F", reading=reading))
+        raise ValidationError(_("Is %(reading)s a reading in °C (Celsius)? Then choose °C", reading=reading))
+    raise ValidationError(_("A temperature is between 30 and 45 °C (86 and 113 °F). Please measure or type it again"))
 
 
 def in_celsius(number: Decimal, unit: str) -> Decimal:
@@ -393,17 +423,17 @@ def _symptom_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
         hints = {symptom.code: symptom.hint for symptom in members if symptom.hint and symptom.scale is Scale.PRESENCE}
         fields[f"group_{code}"] = _group(questions.group_label(code), choices, hints)
     fields["group_else"] = Checkboxes(
-        "Anything else",
-        choices=[(OTHER, "Something that is not on this list")],
-        description="More signs are asked then",
+        _("Anything else"),
+        choices=[(OTHER, _("Something that is not on this list"))],
+        description=_("More signs are asked then"),
     )
     return fields
 
 
 def _more_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
-    label = questions.words("Have you had any of these?", "Has {name} had any of these?")
+    label = questions.words(_("Have you had any of these?"), _("Has {name} had any of these?"))
     choices = [(symptom.code, questions.text(symptom)) for symptom in questions.more()]
-    return {"signs": _group(label, choices, {}, heading=True, description="In the last 24 hours")}
+    return {"signs": _group(label, choices, {}, heading=True, description=_("In the last 24 hours"))}
 
 
 def _severity_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
@@ -413,9 +443,9 @@ def _severity_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
         symptom = questions.catalogue.symptoms[code]
         fields[code] = Radios(
             questions.text(symptom),
-            choices=[*levels, (UNKNOWN.code, "I don’t know how bad")],
+            choices=[*levels, (UNKNOWN.code, _("I don’t know how bad"))],
             description=symptom.hint,
-            message=f"Choose how bad: {questions.text(symptom)}",
+            message=_("Choose how bad: %(sign)s", sign=questions.text(symptom)),
         )
     return fields
 
@@ -424,18 +454,18 @@ def _about_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
     fields: dict[str, Any] = {}
     if questions.therapy is None:
         fields["therapy"] = Radios(
-            questions.words("Which treatment did you have?", "Which treatment did {name} have?"),
+            questions.words(_("Which treatment did you have?"), _("Which treatment did {name} have?")),
             choices=[
                 *((code, therapy.label) for code, therapy in questions.catalogue.therapies.items()),
-                (UNKNOWN.code, "I don’t know"),
+                (UNKNOWN.code, _("I don’t know")),
             ],
-            message="Choose the treatment, or “I don’t know”",
+            message=_("Choose the treatment, or “I don’t know”"),
         )
     if questions.day is None:
         fields["days"] = Text(
-            "How many days ago was the last dose or infusion?",
+            _("How many days ago was the last dose or infusion?"),
             [_whole_days],
-            description="0 if it was today. Leave it empty if you don’t know.",
+            description=_("0 if it was today. Leave it empty if you don’t know."),
             inputmode="numeric",
             width=3,
         )
@@ -445,9 +475,9 @@ def _about_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
 def _note_fields(questions: Questions, answers: Answers) -> dict[str, Any]:
     return {
         "note": TextArea(
-            "Anything else your care team should know?",
+            _("Anything else your care team should know?"),
             [_note],
-            description="Nobody reads it at once: call if something is urgent.",
+            description=_("Nobody reads it at once: call if something is urgent."),
             heading=True,
         )
     }
@@ -459,45 +489,48 @@ def check_fields(step: str) -> dict[str, Any]:
     most = [_answer]
     if step == "orientation":
         return {
-            "year": Text("What year is it?", most, inputmode="numeric", width=4, **plain),
-            "month": Text("What month is it?", most, width=10, **plain),
-            "town": Text("Which town are you in?", most, width=20, **plain),
-            "hospital": Text("Which hospital looks after you?", most, width=20, **plain),
+            "year": Text(_("What year is it?"), most, inputmode="numeric", width=4, **plain),
+            "month": Text(_("What month is it?"), most, width=10, **plain),
+            "town": Text(_("Which town are you in?"), most, width=20, **plain),
+            "hospital": Text(_("Which hospital looks after you?"), most, width=20, **plain),
         }
     if step == "naming":
         names = {
-            mark: Text(f"What is in picture {mark[-1]}?", most, width=20, **plain) for mark in thinking.MARKS[step]
+            mark: Text(_("What is in picture %(number)s?", number=mark[-1]), most, width=20, **plain)
+            for mark in thinking.MARKS[step]
         }
         return {**names, "set": Hidden()}
     if step == "command":
         return {"shape": Pressed(), "set": Hidden()}
     if step == "writing":
-        return {"sentence": TextArea("Write this sentence:", most, rows=2, plain=True)}
+        return {"sentence": TextArea(_("Write this sentence:"), most, rows=2, plain=True)}
     if step == "attention":
-        hint = "Begin with 100. Write the numbers with a space between them."
-        return {"counting": Text("Count back from 100 by ten, down to 10", most, description=hint, **plain)}
+        hint = _("Begin with 100. Write the numbers with a space between them.")
+        return {"counting": Text(_("Count back from 100 by ten, down to 10"), most, description=hint, **plain)}
     return {}
 
 
 def _answer(form: Form, field: Field) -> None:
     if len(field.data or "") > thinking.ANSWER_LENGTH:
-        raise ValidationError(f"Shorten it to {thinking.ANSWER_LENGTH} characters")
+        raise ValidationError(_("Shorten it to %(most)s characters", most=thinking.ANSWER_LENGTH))
 
 
 def _whole_days(form: Form, field: Field) -> None:
     text = (field.data or "").strip()
     if text and not (text.isascii() and text.isdigit() and len(text) < 7 and int(text) <= MOST_DAYS):
-        raise ValidationError("Enter the number of days as a whole number, 0 or more, for example 5")
+        raise ValidationError(_("Enter the number of days as a whole number, 0 or more, for example 5"))
 
 
 def _note(form: Form, field: Field) -> None:
     if len(field.data or "") > NOTE_LENGTH:
-        raise ValidationError(f"Shorten the note to {NOTE_LENGTH} characters; it has {len(field.data)}")
+        raise ValidationError(
+            _("Shorten the note to %(most)s characters; it has %(count)s", most=NOTE_LENGTH, count=len(field.data))
+        )
 
 
 def beside(form: StepForm, questions: Questions) -> dict[str, Any]:
     """What the page of a task shows beside its fields: the pictures, the shape, the sentence."""
-    words = thinking.words()
+    words = thinking.words(form.language)
     asked = words.sets[thinking.read_set(form["set"].data if "set" in form else None)]
     return {
         "name": questions.caregiver_for,

@@ -16,7 +16,7 @@ from triage import clock
 from triage.accounts.access import by_itself, person, roles
 from triage.models import Role
 from triage.reports import emergency, forms, services
-from triage.ruleset_editor import versions
+from triage.ruleset_editor import spoken
 
 bp = Blueprint("offline", __name__)
 REPORTERS = (Role.PATIENT, Role.CAREGIVER)
@@ -29,7 +29,7 @@ def page() -> ResponseReturnValue:
     """The page to store. Fetched again on each visit."""
     caregiver = person().role == Role.CAREGIVER
     return render_template(
-        "reports/offline.html", at=clock.now(), caregiver=caregiver, **emergency.signs(versions.active())
+        "reports/offline.html", at=clock.now(), caregiver=caregiver, **emergency.signs(spoken.active())
     )
 
 

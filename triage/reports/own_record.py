@@ -17,17 +17,19 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
+from triage import languages
 from triage.accounts import audit
 from triage.alerts import promise
 from triage.database import writing
-from triage.models import Alert, AlertFinding, Course, Patient, Person, ReportRecord
+from triage.languages import later
+from triage.models import Alert, AlertFinding, AssessmentRecord, Course, Patient, Person, ReportRecord
 from triage.reports import charts, history, results
 from triage.rules.report import Report, ThinkingCheck
-from triage.ruleset_editor import versions
+from triage.ruleset_editor import spoken, versions
 
 FORM = "triage-own-record"
 VERSION = 1
-WITHHELD = (
+WITHHELD = later(
     "The points and the answers of the thinking check are not in this file. Ask your care team if you want to go "
     "through them."
 )
@@ -41,6 +43,7 @@ class Summary:
     patient: Patient
     course: Course | None
     therapy: str
+    """Its name; empty where it is not known."""
     day: int | None
     weeks: charts.OwnWeeks
     records: Sequence[ReportRecord]
@@ -55,7 +58,7 @@ def summary(session: Session, patient: Patient, at: datetime) -> Summary:
     begins = datetime.combine(today - timedelta(days=charts.MOST_DAYS - 1), time.min, zone)
     records = _records(session, patient, begins)
     first = session.scalar(select(func.min(ReportRecord.reported_at)).where(ReportRecord.patient_id == patient.id))
-    catalogue = versions.active().catalogue
+    catalogue = spoken.active().catalogue
     course = history.current_course(patient, today)
     therapy = catalogue.therapies.get(course.therapy or "") if course else None
 
@@ -65,7 +68,7 @@ def summary(session: Session, patient: Patient, at: datetime) -> Summary:
     return Summary(
         patient=patient,
         course=course,
-        therapy=therapy.label if therapy else "not known",
+        therapy=therapy.label if therapy else "",
         day=history.days_since_therapy(course, today),
         weeks=charts.own_weeks(
             [_sent(session, record) for record in records],
@@ -98,12 +101,17 @@ def _note_download(session: Session, patient: Patient, by: Person, kind: str, at
 
 
 def data(session: Session, patient: Patient, at: datetime) -> dict[str, Any]:
-    """Everything the patient may take away, as JSON has it; times in UTC."""
+    """Everything the patient may take away, as JSON has it; times in UTC. Its sentences are in the language of the
+    page; all are English where a report was judged by rules whose texts have no translation."""
+    hashes = select(AssessmentRecord.ruleset_hash).join(AssessmentRecord.report)
+    used = session.scalars(hashes.where(ReportRecord.patient_id == patient.id).distinct()).all()
+    for each in used:
+        spoken.by_hash(session, each)  # one without a translation turns the page to English
     return {
         "form": FORM,
         "version": VERSION,
         "made_at": at.isoformat(),
-        "withheld": WITHHELD,
+        "withheld": str(WITHHELD),
         "patient": {
             "id": str(patient.id),
             "name": patient.name,
@@ -131,7 +139,7 @@ def _reports(session: Session, patient: Patient) -> list[dict[str, Any]]:
 
 def _report(session: Session, record: ReportRecord, followed: tuple[Alert, datetime] | None) -> dict[str, Any]:
     team = record.patient.care_team
-    ruleset = versions.by_hash(session, record.assessment.ruleset_hash)
+    ruleset = spoken.in_language(versions.by_hash(session, record.assessment.ruleset_hash))
     result = results.of(
         record.assessment.body, ruleset, team.emergency_number, team.phone, team.time_zone, for_patient=True
     )
@@ -211,5 +219,5 @@ def _findings(session: Session, patient: Patient) -> Sequence[AlertFinding]:
 def _sent(session: Session, record: ReportRecord) -> charts.Sent:
     ruleset = versions.by_hash(session, record.assessment.ruleset_hash)
     report: Report = history.read(record, ruleset.catalogue)
-    who = f"{record.reporter.name} ({record.reporter.role})"
+    who = f"{record.reporter.name} ({languages.code_words(record.reporter.role)})"
     return charts.Sent(record.reported_at, who, record.reporter.role, record.assessment.urgency, report)

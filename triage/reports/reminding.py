@@ -9,6 +9,7 @@ from triage import clock
 from triage.accounts.access import own_patient, person, roles
 from triage.alerts import daily
 from triage.database import db
+from triage.languages import _
 from triage.models import Role
 from triage.reports.reminder_form import CHANNELS, ReminderForm
 
@@ -25,7 +26,7 @@ def choose() -> ResponseReturnValue:
     form.offer(offered)
     if form.validate_on_submit():
         daily.wish(db.session, somebody, form.wish(), clock.now())
-        flash("Saved. This is when you are reminded from now on.", "success")
+        flash(_("Saved. This is when you are reminded from now on."), "success")
         return redirect(url_for("reminding.choose"))
     if chosen is not None and not form.is_submitted():
         form.fill(chosen)
@@ -44,5 +45,5 @@ def choose() -> ResponseReturnValue:
 @roles(*REPORTERS)
 def turn_off() -> ResponseReturnValue:
     daily.drop(db.session, person(), clock.now())
-    flash("Saved. You are not reminded each day any more.", "success")
+    flash(_("Saved. You are not reminded each day any more."), "success")
     return redirect(url_for("reminding.choose"))

@@ -11,11 +11,13 @@ from itertools import zip_longest
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from triage import languages
+from triage.languages import _
 from triage.rules import wording
 from triage.rules.assessment import Fact
 from triage.rules.catalogue import MEASURED, Catalogue, Severity
-from triage.rules.report import Report, ThinkingCheck, Unknown, celsius_to_fahrenheit
-from triage.rules.ruleset import Ruleset
+from triage.rules.report import Report, ThinkingCheck, Unknown
+from triage.rules.ruleset import Rule, Ruleset
 from triage.rules.urgency import Urgency
 
 
@@ -99,7 +101,7 @@ def of(
 
     def when(moment: datetime) -> str:
         local = moment.astimezone(ZoneInfo(time_zone))
-        return f"{local.day} {local:%B, %H:%M}"
+        return f"{languages.month_day(local)}, {local:%H:%M}"
 
     data = json.loads(body)
     urgency = Urgency.from_code(data["urgency"])
@@ -121,21 +123,33 @@ def of(
 def _reason(entry: dict[str, Any], ruleset: Ruleset, when: When, for_patient: bool = False) -> Reason:
     rule = ruleset.by_id.get(entry["rule"])
     facts = [_fact(fact) for fact in entry.get("facts", ())]
-    sentences = [wording.fact_sentence(fact, ruleset.catalogue, when) for fact in facts] or entry["because"]
+    speech = languages.speech()
+    sentences = [wording.fact_sentence(fact, ruleset.catalogue, when, speech) for fact in facts]
+    if not facts and entry.get("unknown"):
+        sentences = [wording.unknown_sentence(subject, ruleset.catalogue, speech) for subject in entry["unknown"]]
+    elif not facts:
+        sentences = [_(text) for text in entry["because"]]
     if for_patient:
         sentences = [
-            "the answers in the thinking check" if fact and fact.subject == "thinking_check" else text
+            _("the answers in the thinking check") if fact and fact.subject == "thinking_check" else text
             for fact, text in zip_longest(facts, sentences)
         ]
     return Reason(
         rule=entry["rule"],
         urgency=Urgency.from_code(entry["urgency"]),
-        title=entry["title"],
+        title=_title(entry, rule),
         why=rule.why if rule else "",
         facts=tuple(facts),
         because=tuple(sentences),
         failed=bool(entry.get("failed")),
     )
+
+
+def _title(entry: dict[str, Any], rule: Rule | None) -> str:
+    """The title of the rule in the language of the page. It is the stored one: the ruleset is found by its hash."""
+    if rule is None:
+        return str(entry["title"])
+    return _("The rule “%(title)s” could not be evaluated", title=rule.title) if entry.get("failed") else rule.title
 
 
 def _fact(data: dict[str, str]) -> Fact:
@@ -151,10 +165,10 @@ def answers(report: Report, catalogue: Catalogue, *, for_patient: bool = False) 
     without the points of the thinking check."""
     rows: list[tuple[str, str]] = []
     if report.temperature_c is not None:
-        rows.append(("Temperature", _temperature(report)))
+        rows.append((_("Temperature"), _temperature(report)))
     for name, value in (
-        ("Fever reducer in the last 6 hours", report.fever_reducer_taken),
-        ("Steroids", report.on_steroids),
+        (_("Fever reducer in the last 6 hours"), report.fever_reducer_taken),
+        (_("Steroids"), report.on_steroids),
     ):
         if value is not None:
             rows.append((name, _word(value.code)))
@@ -167,13 +181,14 @@ def answers(report: Report, catalogue: Catalogue, *, for_patient: bool = False) 
         for code in order
         if code in report.symptoms and report.symptoms[code] in (Severity.NONE, 0)
     ]:
-        rows.append(("Answered “no”", ", ".join(denied)))
+        rows.append((_("Answered “no”"), ", ".join(denied)))
     for quantity, (label, unit) in MEASURED.items():
         if (reading := report.measured.get(quantity)) is not None:
-            text = "I don’t know" if isinstance(reading, Unknown) else f"{wording.number(quantity, reading)} {unit}"
-            rows.append((label.capitalize(), text))
+            number = languages.decimals("" if isinstance(reading, Unknown) else wording.number(quantity, reading))
+            text = _word("unknown") if isinstance(reading, Unknown) else f"{number} {_(unit)}"
+            rows.append((_(label).capitalize(), text))
     if report.thinking_check is not None:
-        rows.append(("Thinking check", _check_words(report.thinking_check, for_patient)))
+        rows.append((_("Thinking check"), _check_words(report.thinking_check, for_patient)))
     if not for_patient:
         rows += [(CHECK_ANSWERS.get(item, item), text) for item, text in report.thinking_check_answers.items()]
     return rows
@@ -191,24 +206,24 @@ CHECK_ANSWERS = {
     "sentence": "Wrote as the sentence",
     "counting": "Counted",
     "set": "Set of pictures",
+    "language": "Language of the check",
 }
 
 
 def _check_words(check: ThinkingCheck, for_patient: bool) -> str:
     if check.declined:
-        return "declined"
+        return _("declined")
     if not check.finished:
-        return "begun and not finished"
-    return "done" if for_patient else f"{check.score} of 10"
+        return _("begun and not finished")
+    return _("done") if for_patient else f"{check.score} of 10"
 
 
 def _temperature(report: Report) -> str:
     reading = report.temperature_c
     if reading is None or isinstance(reading, Unknown):
-        return "not measured"
-    fahrenheit = celsius_to_fahrenheit(reading)
-    return f"{wording.number('temperature', reading)} °C ({fahrenheit} °F)"
+        return _("not measured")
+    return languages.degrees(reading)
 
 
 def _word(code: str) -> str:
-    return {"unknown": "I don’t know", "yes": "yes", "no": "no"}.get(code, code.replace("_", " "))
+    return languages.code_words(code)

@@ -7,6 +7,7 @@ The typeface comes along (fonts/), since a name that a printer's own cannot writ
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from io import BytesIO
 from itertools import pairwise
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from triage.reports.charts import LEFT, WIDTH, Curve, Day, Grid, Mark
+from triage import languages
+from triage.languages import _
+from triage.reports.charts import FEVER_LINE, LEFT, WIDTH, Curve, Day, Grid, Mark
 from triage.reports.own_record import Summary
 
 FONT = "DejaVu Sans"
@@ -34,32 +37,39 @@ def of(summary: Summary) -> bytes:
     _register()
     file = BytesIO()
     # Without the time of its making and a number of its own: the same record gives the same file.
-    canvas = Canvas(file, pagesize=(PAGE_WIDTH, PAGE_HEIGHT), invariant=True, lang="en")
-    canvas.setTitle("Sheet for a visit")
-    canvas.setAuthor("Triage helper")
+    canvas = Canvas(file, pagesize=(PAGE_WIDTH, PAGE_HEIGHT), invariant=True, lang=languages.spoken())
+    canvas.setTitle(_("Sheet for a visit"))
+    canvas.setAuthor(_("Triage helper"))
     paper = _Paper(canvas)
     for size, text in _head(summary):
         paper.line(text, size)
     weeks = summary.weeks
-    paper.line("Temperature", 11)
+    paper.line(_("Temperature"), 11)
     paper.line(weeks.temperature.summary, 8)
     paper.curve(weeks.temperature, weeks.days)
-    paper.line(
-        "○ below 38.0 °C   ■ 38.0 °C or more   ▼ fever reducer taken   ? not measured or not known   · not asked", 7
+    limit = languages.celsius(FEVER_LINE)
+    signs = (
+        ("○", _("below %(limit)s", limit=limit)),
+        ("■", _("%(limit)s or more", limit=limit)),
+        ("▼", _("fever reducer taken")),
+        ("?", _("not measured or not known")),
+        ("·", _("not asked")),
     )
-    paper.line("Symptoms by day", 11)
+    paper.line("   ".join(f"{sign} {words}" for sign, words in signs), 7)
+    paper.line(_("Symptoms by day"), 11)
     paper.grid(weeks.symptoms, weeks.days)
-    paper.line(
-        "0 none, 1 mild, 2 moderate, 3 severe, 4 very severe, Y yes, N no, ? not known, · not asked, – no report;"
-        " E emergency, U urgent, S soon, R routine",
-        7,
-    )
+    levels = ("none", "mild", "moderate", "severe", "very_severe")
+    answers = [f"{level} {languages.code_words(code)}" for level, code in enumerate(levels)]
+    answers += [f"{_('Y')} {_('yes')}", f"N {_('no')}", f"? {_('not known')}", f"· {_('not asked')}"]
+    results = [languages.code_words(code) for code in ("emergency", "urgent", "soon", "routine")]
+    letters = ", ".join(f"{words[0].upper()} {words}" for words in results)
+    paper.line(f"{', '.join(answers)}, – {_('no report')}; {letters}", 7)
     if weeks.symptoms.denied:
-        paper.line("Only answered “none” or “no”: " + ", ".join(weeks.symptoms.denied) + ".", 7)
-    paper.line("The latest reports that asked for a call or an answer", 11)
+        paper.line(_("Only answered “none” or “no”: %(signs)s.", signs=", ".join(weeks.symptoms.denied)), 7)
+    paper.line(_("The latest reports that asked for a call or an answer"), 11)
     for text in _reports(summary):
         paper.line(text, 8)
-    paper.line("Decision support. It never replaces calling your care team.", 7)
+    paper.line(_("Decision support. It never replaces calling your care team."), 7)
     canvas.showPage()
     canvas.save()
     return file.getvalue()
@@ -67,15 +77,15 @@ def of(summary: Summary) -> bytes:
 
 def _head(summary: Summary) -> list[tuple[int, str]]:
     patient, course = summary.patient, summary.course
-    about = [f"Born {_day(patient.born_on)}."] if patient.born_on else []
+    about = [_("Born %(day)s.", day=_day(patient.born_on))] if patient.born_on else []
     product = f", {course.product}" if course and course.product else ""
-    day = f", day {summary.day} after the last dose" if summary.day is not None else ""
-    about.append(f"Treatment: {summary.therapy}{product}{day}.")
+    day = _(", day %(day)s after the last dose", day=summary.day) if summary.day is not None else ""
+    about.append(f"{_('Treatment:')} {summary.therapy or _('not known')}{product}{day}.")
     local = summary.at.astimezone(ZoneInfo(patient.care_team.time_zone))
     return [
-        (15, f"Reports of {patient.name} for a visit"),
+        (15, _("Reports of %(name)s for a visit", name=patient.name)),
         (8, " ".join(about)),
-        (8, f"Care team: {patient.care_team.name}, {patient.care_team.phone}. As of {_day(local)}, {local:%H:%M}."),
+        (8, f"{_('Care team:')} {patient.care_team.name}, {patient.care_team.phone}. {_as_of(local)}"),
     ]
 
 
@@ -85,14 +95,20 @@ def _reports(summary: Summary) -> list[str]:
     lines = []
     for record in found[:MOST_REPORTS]:
         local = record.reported_at.astimezone(zone)
-        lines.append(f"{_day(local)}, {local:%H:%M}: {record.assessment.urgency.code}, by {record.reporter.name}")
+        urgency = languages.code_words(record.assessment.urgency.code)
+        by = _(", by %(name)s", name=record.reporter.name)
+        lines.append(f"{_day(local)}, {local:%H:%M}: {urgency}{by}")
     if len(found) > MOST_REPORTS:
-        lines.append(f"… and {len(found) - MOST_REPORTS} more in these days.")
-    return lines or ["None in these days."]
+        lines.append(_("… and %(count)s more in these days.", count=len(found) - MOST_REPORTS))
+    return lines or [_("None in these days.")]
 
 
 def _day(on: Any) -> str:
-    return f"{on.day} {on:%B %Y}"
+    return languages.day_words(on)
+
+
+def _as_of(local: datetime) -> str:
+    return _("As of %(when)s.", when=f"{_day(local)}, {local:%H:%M}")
 
 
 @cache
@@ -130,7 +146,7 @@ class _Paper:
                 x, y = place(day.x, curve.height - 20)
                 self._box(x, y, day.width * SCALE, (curve.height - 20) * SCALE, LIGHT)
             self._text(*place(day.x + day.width / 2, curve.height - 6), day.label, 6, centred=True)
-        self._text(*place(LEFT - 10, curve.height - 6), "Day", 6, right=True)
+        self._text(*place(LEFT - 10, curve.height - 6), _("Day"), 6, right=True)
         for tick in curve.ticks:
             self._rule(*place(LEFT, tick.y), *place(WIDTH, tick.y), LIGHT)
             if abs(tick.y - curve.limit.y) > 9:

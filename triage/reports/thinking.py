@@ -30,6 +30,8 @@ START, DECLINE, AWAY = "start", "decline", "away"
 STOP, SKIP = "stop", "skip"
 PRESSED = "pressed"
 """The key of a step's answers that says which button ended it, where it was not "Continue"."""
+SPOKEN = "_language"
+"""The key that says in which language the step was asked, where it was not English."""
 
 MARKS: Mapping[str, tuple[str, ...]] = {
     "orientation": ("year", "month", "town", "hospital"),
@@ -109,6 +111,8 @@ class Asked:
     """Whether it is asked whatever is reported."""
     place: Place
     at: datetime
+    language: str = LANGUAGE
+    """In which it is asked: that of the page."""
     able: frozenset[str] | None = None
     """The marks that were right in the person's own baseline; None where none counts."""
 
@@ -120,6 +124,7 @@ class Scored:
     check: ThinkingCheck
     right: frozenset[str]
     answers: Mapping[str, str]
+    language: str = LANGUAGE
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -170,10 +175,12 @@ def scored(answers: Answers, place: Place, at: datetime) -> Scored | None:
     points: dict[str, int] = {}
     right: set[str] = set()
     typed: dict[str, str] = {}
+    language = LANGUAGE
     for item in ITEMS:
         given = answers.get(item)
         if given is None or given.get(PRESSED) == STOP:
             break
+        language = _spoken(given)
         if given.get(PRESSED) == SKIP:
             continue
         found = {mark for mark in MARKS[item] if _is_right(mark, given, place, at)}
@@ -186,7 +193,13 @@ def scored(answers: Answers, place: Place, at: datetime) -> Scored | None:
     if over and len(right) == sum(len(MARKS[item]) for item in points):
         points = {}  # stopped, and nothing was wrong so far: points that were never tried for would look like a fall
     check = ThinkingCheck(MappingProxyType(points), abandoned=not points)
-    return Scored(check, frozenset(right), typed)
+    if typed and language != LANGUAGE:
+        typed["language"] = language
+    return Scored(check, frozenset(right), typed, language)
+
+
+def _spoken(given: Mapping[str, Any]) -> str:
+    return str(given.get(SPOKEN) or LANGUAGE)
 
 
 def reference(before: Collection[str], now: Collection[str]) -> int:
@@ -205,21 +218,22 @@ def _is_right(mark: str, given: Mapping[str, Any], place: Place, at: datetime) -
     typed = _text(given.get(mark))
     if not typed:
         return False
-    asked = words().sets[read_set(given.get("set"))]
+    known = words(_spoken(given))
+    asked = known.sets[read_set(given.get("set"))]
     if mark == "year":
         return typed in {str(day.year) for day in _days(given, place, at)}
     if mark == "month":
-        return any(_plain(typed) in words().months[day.month - 1] for day in _days(given, place, at))
+        return any(_plain(typed) in known.months[day.month - 1] for day in _days(given, place, at))
     if mark == "town":
-        return is_place(typed, place.towns)
+        return is_place(typed, place.towns, known)
     if mark == "hospital":
-        return is_place(typed, place.hospitals)
+        return is_place(typed, place.hospitals, known)
     if mark.startswith("picture_"):
-        return is_named(typed, asked.pictures[int(mark[-1]) - 1].names)
+        return is_named(typed, asked.pictures[int(mark[-1]) - 1].names, known)
     if mark == "shape":
         return typed == asked.shape
     if mark == "sentence":
-        return is_sentence(typed, words().sentence)
+        return is_sentence(typed, known.sentence)
     return counts_back(typed)
 
 
@@ -237,23 +251,25 @@ def _plain(text: str) -> str:
     return " ".join(re.sub(r"[^\w\s]|_", " ", bare.casefold().replace("'", "").replace("’", "")).split())
 
 
-def is_named(typed: str, names: Iterable[str]) -> bool:
-    """Whether somebody wrote one of these names."""
-    said = _without(_plain(typed), words().small)
-    return any(_alike(said, _without(_plain(name), words().small)) for name in names)
+def is_named(typed: str, names: Iterable[str], known: Words | None = None) -> bool:
+    """Whether somebody wrote one of these names; `known` are the words of the language, else of English."""
+    small = (known or words()).small
+    said = _without(_plain(typed), small)
+    return any(_alike(said, _without(_plain(name), small)) for name in names)
 
 
-def is_place(typed: str, names: Iterable[str]) -> bool:
+def is_place(typed: str, names: Iterable[str], known: Words | None = None) -> bool:
     """Whether somebody wrote one of these names, or the telling part of one. Without names nothing is right."""
-    said = _without(_plain(typed), words().small)
+    known = known or words()
+    said = _without(_plain(typed), known.small)
     if not said:
         return False
     for name in names:
-        full = _without(_plain(name), words().small)
+        full = _without(_plain(name), known.small)
         if _alike(said, full):
             return True
         parts = full.split()
-        telling = [word for word in said.split() if word not in words().weak]
+        telling = [word for word in said.split() if word not in known.weak]
         if telling and all(any(_alike(word, part) for part in parts) for word in telling):
             return True
         initials = "".join(part[0] for part in _plain(name).split())

@@ -12,18 +12,19 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
-from triage import clock
+from triage import clock, languages
 from triage.accounts import looks
 from triage.accounts.access import own_patient, patients_of, person, report_for, roles
 from triage.alerts import mutes, promise, pulse
 from triage.database import db
+from triage.languages import _
 from triage.models import Patient, Person, ReportDraft, ReportRecord, Role
 from triage.reports import baselines, changes, drafts, forms, history, results, services, telling, thinking
 from triage.rules.catalogue import Asked
 from triage.rules.engine import assess
 from triage.rules.report import Report
 from triage.rules.urgency import Urgency
-from triage.ruleset_editor import versions
+from triage.ruleset_editor import spoken, versions
 
 bp = Blueprint("reports", __name__)
 REPORTERS = (Role.PATIENT, Role.CAREGIVER)
@@ -57,12 +58,12 @@ def _asking() -> Asking:
     reporter, waited = person(), _waited()
     at = clock.now() - (waited or timedelta())
     patient = own_patient(reporter)
-    catalogue = versions.active().catalogue
+    catalogue = spoken.active().catalogue
     caregiver_for = patient.name if reporter.role == Role.CAREGIVER else ""
     questions = replace(
         forms.questions_for(patient, catalogue, at, caregiver_for=caregiver_for),
         unit=reporter.temperature_unit,
-        thinking=baselines.asked(db.session, patient, catalogue, at),
+        thinking=baselines.asked(db.session, patient, catalogue, at, languages.spoken()),
     )
     return Asking(reporter, patient, questions, drafts.current(db.session, reporter, at), at, waited)
 
@@ -101,7 +102,9 @@ def home() -> ResponseReturnValue:
         stamp=forms.stamp_of(str(asking.reporter.id)),
         # By itself, as it is asked for on every visit; what was reported before could only make it more urgent.
         meanwhile=_meanwhile(assess(versions.active(), forms.too_unwell(asking.questions, {}), ()).urgency),
-        first_check=baselines.is_missing(db.session, asking.patient, asking.questions.catalogue, asking.at),
+        first_check=baselines.is_missing(
+            db.session, asking.patient, asking.questions.catalogue, asking.at, languages.spoken()
+        ),
     )
 
 
@@ -138,7 +141,9 @@ def ask() -> ResponseReturnValue:
     form = forms.step_form(step, asking.questions, {**asking.typed, **asking.answers})
     if request.method == "POST":
         if not form.belongs_to(str(asking.reporter.id)):
-            flash("That page was not printed for you, so nothing of it was kept. Please answer the questions yourself.")
+            flash(
+                _("That page was not printed for you, so nothing of it was kept. Please answer the questions yourself.")
+            )
             return redirect(url_for("reports.home"))
         if form.validate():
             return _keep(asking, step, form)
@@ -211,7 +216,7 @@ def check() -> ResponseReturnValue:
         meanwhile=_meanwhile(
             services.preview(db.session, versions.active(), report, asking.patient, asking.reporter, asking.at)
         ),
-        therapy=catalogue.therapies[report.therapy].label if report.therapy else "not known",
+        therapy=catalogue.therapies[report.therapy].label if report.therapy else _("not known"),
         headings=forms.HEADINGS,
         progress=_progress(asking, None),
         back=_where(_asked(asking)[-1]),
@@ -233,7 +238,7 @@ def send() -> ResponseReturnValue:
     if sent is not None:
         return redirect(url_for("reports.result", report_id=sent.id))
     if asking.draft is None:
-        flash("There was no finished report to send. Nothing was sent. Please answer the questions again.")
+        flash(_("There was no finished report to send. Nothing was sent. Please answer the questions again."))
         return redirect(url_for("reports.home"))
     # It was finished after the last of its pages came, whatever the phone's clock says.
     draft = asking.draft
@@ -274,7 +279,7 @@ def earlier() -> ResponseReturnValue:
 def result(report_id: UUID) -> ResponseReturnValue:
     record = report_for(person(), report_id)
     team = record.patient.care_team
-    ruleset = versions.by_hash(db.session, record.assessment.ruleset_hash)
+    ruleset = spoken.by_hash(db.session, record.assessment.ruleset_hash)
     at = clock.now()
     draft = drafts.current(db.session, person(), at)
     caregiver = person().role == Role.CAREGIVER

@@ -18,7 +18,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from triage.rules.loading import CATALOGUE, RESPONSE, SOURCES, tree_of
+from triage.rules.loading import holds_rules, tree_of
 from triage.rules.tree import Loc, read_tree
 
 LONGEST_LINE = 118
@@ -108,7 +108,7 @@ def _composed(text: str) -> Node:
 def find(files: Mapping[str, str], rule_id: str) -> WrittenRule:
     """Where that rule is written. Raises LookupError where it is in no file that can be read."""
     for name in sorted(files):
-        if name in (CATALOGUE, SOURCES, RESPONSE) or rule_id not in files[name]:
+        if not holds_rules(name) or rule_id not in files[name]:
             continue
         tree, _ = tree_of(name, files[name])
         if tree.readable and isinstance(tree.data, list):

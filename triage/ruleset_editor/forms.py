@@ -18,6 +18,21 @@ from triage.rules.wording import URGENCY_MEANS
 from triage.ruleset_editor.editing import WrittenRule
 from triage.ruleset_editor.services import LEAST_REASON, SAY_WHY, RuleChange
 
+
+class ApproveLanguageForm(FlaskForm):
+    """A clinician's word for the texts of one language."""
+
+    read = Checkboxes(
+        "Before you approve",
+        choices=[("yes", "I read this language, and have compared each text with the English one")],
+    )
+    seal = Hidden()
+
+    def validate_read(self, field: Field) -> None:
+        if field.data != ["yes"]:
+            raise ValidationError("Compare the texts first, and say that you have")
+
+
 TEXTS = {
     "title": "Title",
     "why": "Why the patient is told this",

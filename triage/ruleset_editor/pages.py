@@ -6,15 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from triage.languages import name_in_english
 from triage.models import RulesetDraft
 from triage.rules.boundaries import Boundary, boundaries
-from triage.rules.loading import CATALOGUE, RESPONSE, SOURCES
+from triage.rules.loading import CATALOGUE, RESPONSE, SOURCES, holds_rules, language_of
 from triage.rules.ruleset import JUDGMENT, Case, Passage, Rule, Ruleset, Source
-from triage.rules.schema import RULES, SHAPES, completions, schema
+from triage.rules.schema import completions, schema, shape_of
 from triage.rules.wording import example_sentence, fill, judging_lines, rule_sentences
 from triage.ruleset_editor.services import Checked, Problem
-
-NO_RULES = (CATALOGUE, SOURCES, RESPONSE)
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def draft_files(draft: RulesetDraft, base: Mapping[str, str], checked: Checked) 
     files = [
         DraftFile(name, _theme(name), draft.files.get(name) != base.get(name), tuple(by_file[name])) for name in by_file
     ]
-    return sorted(files, key=lambda file: (file.name in NO_RULES, file.name))
+    return sorted(files, key=lambda file: (not holds_rules(file.name), file.name))
 
 
 def examples(rule: Rule, ruleset: Ruleset, checked: Checked) -> list[Example]:
@@ -161,14 +160,16 @@ def words(ruleset: Ruleset, file: str) -> dict[str, list[list[str]]]:
     means; after no key, the keys of an entry. All of it is read out of the JSON Schema of `triage rules schema`."""
     return {
         key: [[word, meaning] for word, meaning in found.items()]
-        for key, found in completions(schema(ruleset), SHAPES.get(file, RULES)).items()
+        for key, found in completions(schema(ruleset), shape_of(file)).items()
     }
 
 
 def _theme(file: str) -> str:
     """The name of a rule file as a heading: "liver.yaml" is "Liver", "crs.yaml" what it stands for."""
     name = PurePath(file).stem.replace("_", " ").replace("-", " ")
-    if file in NO_RULES:
+    if language := language_of(file):
+        return f"What patients read in {name_in_english(language)}"
+    if file in _BESIDE_RULES:
         return _BESIDE_RULES[file]
     return _WRITTEN_OUT.get(name, name.capitalize())
 
