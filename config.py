@@ -320,8 +320,8 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "SECOND_FACTOR",
-        "yes: staff need codes of an authenticator app also in a demonstration. Where other machines reach the server "
-        "they always do.",
+        "yes: staff need an authenticator app or a passkey also in a demonstration. Where other machines reach the "
+        "server they always do.",
         _yes_no,
         _always(False),
     ),
@@ -376,7 +376,8 @@ SETTINGS: tuple[Setting, ...] = (
     ),
     Setting(
         "PUBLIC_URL",
-        "Where people reach the pages; messages link to it. A demonstration takes its own address.",
+        "Where people reach the pages; messages link to it, and passkeys are for it. A demonstration takes its own "
+        "address.",
         _web_address,
         _public_url,
     ),

@@ -5,8 +5,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 
 const top = new URL('../', import.meta.url)
-const sources = ['editor.mjs', 'kept.mjs', 'package-lock.json', 'package.json', 'queue.mjs', 'reporter.mjs', 'result.mjs', 'site.mjs', 'site.scss', 'worker.mjs'].map((name) => `assets/${name}`)
-const built = ['static/editor.js', 'static/queue.js', 'static/reporter.js', 'static/result.js', 'static/site.css', 'static/site.js', 'static/worker.js']
+const sources = ['editor.mjs', 'kept.mjs', 'package-lock.json', 'package.json', 'passkey.mjs', 'queue.mjs', 'reporter.mjs', 'result.mjs', 'site.mjs', 'site.scss', 'worker.mjs'].map((name) => `assets/${name}`)
+const built = ['static/editor.js', 'static/passkey.js', 'static/queue.js', 'static/reporter.js', 'static/result.js', 'static/site.css', 'static/site.js', 'static/worker.js']
 const stamp = {}
 
 for (const name of built) {

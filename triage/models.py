@@ -20,6 +20,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     String,
     Text,
     UniqueConstraint,
@@ -491,6 +492,29 @@ class RecoveryCode(Model):
     person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"))
     code_hash: Mapped[str] = mapped_column(String(80))
     used_at: Mapped[UtcTime | None]
+
+
+class Passkey(Model):
+    """A key on a device of somebody, which signs for this site. Whoever gets a new invitation begins without any."""
+
+    __tablename__ = "passkey"
+
+    id: Mapped[Id]
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("person.id"), index=True)
+    credential_id: Mapped[str] = mapped_column(String(1400), unique=True)
+    """What the device calls it, in base64url."""
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    """In COSE form. It proves what the device has signed, and signs nothing itself."""
+    sign_count: Mapped[int] = mapped_column(BigInteger)
+    """How often the device has signed, by its own count; 0 where it never counts."""
+    name: Mapped[str] = mapped_column(Encrypted("passkey.name"))
+    """What its owner calls the device."""
+    made_at: Mapped[UtcTime]
+    used_at: Mapped[UtcTime | None]
+    challenge_at: Mapped[UtcTime]
+    """When the challenge was made that it answered last: it takes none twice, and no older one."""
+
+    person: Mapped[Person] = relationship()
 
 
 class Course(Model):

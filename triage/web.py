@@ -35,6 +35,7 @@ from triage.accounts import account_views as account
 from triage.accounts import cover_views as cover
 from triage.accounts import erasing_views as erasing
 from triage.accounts import joining_views as joining
+from triage.accounts import passkey_views as passkeys
 from triage.accounts import second_factor_views as second_factor
 from triage.accounts import staff_views as staff
 from triage.accounts import trail_views as trail
@@ -63,6 +64,7 @@ ROOMS = (
     account,
     joining,
     second_factor,
+    passkeys,
     staff,
     cover,
     erasing,
@@ -96,7 +98,10 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",
-    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+    "Permissions-Policy": (
+        "camera=(), microphone=(), geolocation=(), "
+        "publickey-credentials-create=(self), publickey-credentials-get=(self)"
+    ),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }

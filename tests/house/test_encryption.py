@@ -22,6 +22,7 @@ from triage.models import (
     CareTeam,
     CourseChange,
     Cover,
+    Passkey,
     Patient,
     Person,
     Rejudgment,
@@ -45,6 +46,7 @@ SAID = (
     "Entered for the wrong day",
     "Reviewed with the liver team",
     "Nobody was there for her",
+    "The phone of the fence",
     SENTENCE,
 )
 PEOPLE = ("Sample (synthetic)", "Example (synthetic)", "1632 960 200", "Sampletown", "Sample Hospital", "cora@example")
@@ -87,6 +89,8 @@ def week(app, make, session):
             )
             session.add(change)
             session.flush()
+            key = {"credential_id": "k", "public_key": b"k", "sign_count": 0, "made_at": at, "challenge_at": at}
+            session.add(Passkey(person_id=cora.people[0].id, name="The phone of the fence", **key))
             session.add(
                 Rejudgment(
                     change_id=change.id,

@@ -60,7 +60,21 @@ NASTY = st.sampled_from(
 )
 TEXT = st.one_of(NASTY, st.text(max_size=40), st.integers().map(str))
 FIELDS = [
-    *("sign_in_name", "passphrase", "next", "kept", "token", "stamp", "seen", "useful", "why", "note", "disposition"),
+    *(
+        "sign_in_name",
+        "passphrase",
+        "answer",
+        "passkey",
+        "next",
+        "kept",
+        "token",
+        "stamp",
+        "seen",
+        "useful",
+        "why",
+        "note",
+        "disposition",
+    ),
     *(
         "text",
         "call",

@@ -239,6 +239,11 @@ def test_nobody_can_register(app):
         "joining.trouble",
         "second_factor.code",
         "second_factor.set_up",
+        "passkeys.begin_set_up",
+        "passkeys.finish_set_up",
+        # Only a passkey that somebody added who was signed in.
+        "passkeys.challenge",
+        "passkeys.sign_in",
         "alerts.heartbeat",
         "alerts.take_heartbeat",
         "emergency.page",

@@ -147,6 +147,7 @@ def test_storing_the_page_takes_no_message_from_the_next_one(make, otto, visitor
 def test_the_worker_stands_before_pages_of_reporters_and_no_page_of_staff(app):
     ours = re.compile(re.search(r"OURS = /(.+)/\n", WORKER)[1].replace("\\/", "/"))
     shared = {"/", "/sign-in", "/emergency", "/account", "/account/passphrase", "/account/end", "/account/end-others"}
+    shared |= {f"/account/passkeys/{what}" for what in ("add", "save", "remove")}
     for rule in app.url_map.iter_rules():
         path, roles = re.sub(r"<[^>]+>", "one", rule.rule), allowed_roles(app.view_functions[rule.endpoint])
         if path in shared or rule.endpoint in ("static", "offline.page"):

@@ -12,7 +12,7 @@ import pytest
 from triage.paths import folder, top
 
 STATIC = folder("static")
-BUILT = ["site.css", "site.js", "editor.js", "queue.js", "result.js", "reporter.js", "worker.js"]
+BUILT = ["site.css", "site.js", "editor.js", "queue.js", "result.js", "reporter.js", "passkey.js", "worker.js"]
 BUILD = "run `npm ci && npm run build` in assets/ and commit what it wrote"
 
 

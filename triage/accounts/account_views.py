@@ -8,7 +8,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 
 from triage import clock, languages
-from triage.accounts import arriving, devices, language, resume, second_factor, services, sessions
+from triage.accounts import arriving, devices, language, passkeys, resume, second_factor, services, sessions
 from triage.accounts.access import person, public, roles, signed_in
 from triage.accounts.account_forms import ChangePassphraseForm, UnlockForm
 from triage.database import db
@@ -29,6 +29,9 @@ def home() -> ResponseReturnValue:
         here=sessions.current(),
         second_factor=second_factor.is_needed(somebody),
         device_words=devices.words,
+        passkeys=(mine := passkeys.of_person(db.session, somebody)),
+        can_add=passkeys.can_add(mine),
+        by_name=passkeys.by_name(),
     )
 
 
@@ -122,4 +125,4 @@ def locked_page(somebody: Person, kept: str) -> str:
 
 def _locked(somebody: Person, form: UnlockForm) -> str:
     kept = resume.from_signed(form.kept.data or "") is not None
-    return render_template("accounts/locked.html", form=form, somebody=somebody, kept=kept)
+    return render_template("accounts/locked.html", form=form, somebody=somebody, kept=kept, passkeys=passkeys.place())

@@ -1,4 +1,5 @@
-"""The second factor of staff: codes of an authenticator app (TOTP, RFC 6238), and recovery codes for a day without it.
+"""The second factor of staff: codes of an authenticator app (TOTP, RFC 6238) or a passkey (passkeys.py), and recovery
+codes for a day without it.
 
 A code is good for its half minute and the one before and after, and never twice. Failures of both kinds are counted.
 """
@@ -19,7 +20,7 @@ from sqlalchemy.orm import Session
 
 from triage.accounts import audit, passwords, throttle
 from triage.database import writing
-from triage.models import Authenticator, Person, RecoveryCode
+from triage.models import Authenticator, Passkey, Person, RecoveryCode
 
 RECOVERY_CODES = 10
 _STEP = 30
@@ -36,17 +37,28 @@ def is_needed(person: Person) -> bool:
 
 
 def is_set_up(session: Session, person: Person) -> bool:
+    """Whether the person has an app or a passkey: a passphrase alone then never sets up another one."""
+    return has_app(session, person) or has_passkey(session, person)
+
+
+def has_passkey(session: Session, person: Person) -> bool:
+    """Whether a device of the person signs for them."""
+    return session.scalar(select(Passkey.id).where(Passkey.person_id == person.id).limit(1)) is not None
+
+
+def has_app(session: Session, person: Person) -> bool:
     """Whether the person has an app whose code was right once, and which this server can still read."""
     found = session.get(Authenticator, person.id)
     return found is not None and found.confirmed_at is not None and _opened(found.secret) is not None
 
 
 def begin_set_up(session: Session, person: Person, at: datetime) -> str:
-    """The secret for a new app, the same one until a code of it was right. Of somebody who has an app it is refused."""
+    """The secret for a new app, the same one until a code of it was right. Of somebody who has an app
+    or a passkey it is refused."""
+    if is_set_up(session, person):
+        raise Wrong
     found = session.get(Authenticator, person.id)
-    if found is not None and (secret := _opened(found.secret)):
-        if found.confirmed_at is not None:
-            raise Wrong
+    if found is not None and found.confirmed_at is None and (secret := _opened(found.secret)):
         return secret
     secret = pyotp.random_base32()
     with writing(session):
@@ -67,12 +79,14 @@ def finish_set_up(session: Session, person: Person, code: str, at: datetime) -> 
     if found is None or found.confirmed_at is not None or (step := _step_of(found, code, at)) is None:
         raise Wrong
     with writing(session):
+        if has_passkey(session, person):  # set up meanwhile: by now more than the passphrase is asked for
+            raise Wrong
         first = (Authenticator.person_id == person.id, Authenticator.confirmed_at.is_(None))
         done = session.execute(update(Authenticator).where(*first).values(confirmed_at=at, last_step=step))
         if done.rowcount != 1:  # type: ignore[attr-defined]  # an UPDATE's result has it
             raise Wrong
         throttle.succeeded(session, counts)
-        codes = _new_recovery_codes(session, person)
+        codes = new_recovery_codes(session, person)
         audit.record(session, "second_factor_set_up", by=person, at=at)
         audit.record(session, "signed_in", by=person, at=at)
     return codes
@@ -99,7 +113,7 @@ def renew_recovery_codes(session: Session, person: Person, code: str, at: dateti
         if not _take(session, person, step):
             raise Wrong
         throttle.succeeded(session, counts)
-        codes = _new_recovery_codes(session, person)
+        codes = new_recovery_codes(session, person)
         audit.record(session, "recovery_codes_renewed", by=person, at=at)
     return codes
 
@@ -111,16 +125,17 @@ def recovery_codes_left(session: Session, person: Person) -> int:
 
 
 def forget(session: Session, person: Person) -> None:
-    """App and recovery codes are worth nothing from now on. Adds, never commits."""
+    """App, passkeys and recovery codes are worth nothing from now on. Adds, never commits."""
+    session.execute(delete(Passkey).where(Passkey.person_id == person.id))
     session.execute(delete(RecoveryCode).where(RecoveryCode.person_id == person.id))
     session.execute(delete(Authenticator).where(Authenticator.person_id == person.id))
 
 
 def _is_right(session: Session, person: Person, code: str, counts: tuple[throttle.Count, ...], at: datetime) -> bool:
     found = session.get(Authenticator, person.id)
-    if found is None or found.confirmed_at is None:
+    if not is_set_up(session, person):
         return False
-    step = _step_of(found, code, at)
+    step = _step_of(found, code, at) if found is not None and found.confirmed_at is not None else None
     with writing(session):
         right = _take(session, person, step) if step is not None else _use_recovery_code(session, person, code, at)
         if right:
@@ -158,7 +173,8 @@ def _use_recovery_code(session: Session, person: Person, code: str, at: datetime
     return bool(done.rowcount == 1)  # type: ignore[attr-defined]  # an UPDATE's result has it
 
 
-def _new_recovery_codes(session: Session, person: Person) -> list[str]:
+def new_recovery_codes(session: Session, person: Person) -> list[str]:
+    """Codes that take the place of all earlier ones. Adds, never commits."""
     session.execute(delete(RecoveryCode).where(RecoveryCode.person_id == person.id))
     codes = [passwords.code(groups=3) for _ in range(RECOVERY_CODES)]
     session.add_all(RecoveryCode(person_id=person.id, code_hash=_hash(code)) for code in codes)

@@ -38,6 +38,12 @@ class CodeForm(_Code):
         autocomplete="one-time-code",
         description="Six digits. A recovery code works, too",
     )
+
+    def without_app(self) -> None:
+        """Of somebody with a passkey only."""
+        self.code.label.text = "Recovery code"
+        self.code.description = "Three groups of four letters"
+
     _wrong = "This code is not right, or was used already. Wait for the next one and try again."
 
 

@@ -10,9 +10,10 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from triage import clock
-from triage.accounts import qr, second_factor, sessions, throttle
+from triage.accounts import passkeys, qr, second_factor, sessions, throttle
 from triage.accounts.access import person, public, roles
 from triage.accounts.arriving import after_sign_in, know_device
+from triage.accounts.passkey_forms import AnswerForm
 from triage.accounts.second_factor_forms import AppForm, CodeForm
 from triage.accounts.staff import STAFF
 from triage.database import db
@@ -37,7 +38,7 @@ def code() -> ResponseReturnValue:
             form.refuse(held=isinstance(refused, throttle.Held))
         else:
             return _signed_in(somebody, form)
-    return _code_page(form)
+    return _code_page(somebody, form)
 
 
 @bp.post("/sign-in/set-up")
@@ -80,8 +81,13 @@ def renew() -> ResponseReturnValue:
             onward = CodeForm(formdata=None, next="", kept="")
             return render_template("accounts/recovery_codes.html", codes=codes, form=onward)
     left = second_factor.recovery_codes_left(db.session, person())
-    has_app = second_factor.is_set_up(db.session, person())
-    page = render_template("accounts/renew_codes.html", form=form, left=left, has_app=has_app)
+    page = render_template(
+        "accounts/renew_codes.html",
+        form=form,
+        left=left,
+        has_app=second_factor.has_app(db.session, person()),
+        has_passkey=second_factor.has_passkey(db.session, person()),
+    )
     return page, form.status
 
 
@@ -97,7 +103,7 @@ def let_in(somebody: Person, next_url: str = "", kept: str = "") -> ResponseRetu
 def _ask(somebody: Person, next_url: str, kept: str) -> ResponseReturnValue:
     """The page after a right passphrase: for a code or, the first time, to set up an app."""
     if second_factor.is_set_up(db.session, somebody):
-        return _code_page(CodeForm(formdata=None, next=next_url, kept=kept))
+        return _code_page(somebody, CodeForm(formdata=None, next=next_url, kept=kept))
     return _set_up_page(somebody, AppForm(formdata=None, next=next_url, kept=kept))
 
 
@@ -111,11 +117,19 @@ def _begin(somebody: Person) -> None:
     know_device(somebody)
 
 
-def _code_page(form: CodeForm) -> ResponseReturnValue:
-    return render_template("accounts/second_factor.html", form=form), form.status
+def _code_page(somebody: Person, form: CodeForm) -> ResponseReturnValue:
+    has_app = second_factor.has_app(db.session, somebody)
+    if not has_app:
+        form.without_app()
+    page = render_template("accounts/second_factor.html", form=form, has_app=has_app, passkeys=passkeys.place())
+    return page, form.status
 
 
 def _set_up_page(somebody: Person, form: AppForm) -> ResponseReturnValue:
     secret = second_factor.begin_set_up(db.session, somebody, clock.now())
     drawing = qr.drawing(second_factor.address(somebody, secret))
-    return render_template("accounts/set_up_app.html", form=form, qr=drawing, secret=secret), form.status
+    onward = AnswerForm(formdata=None, next=form.next.data, kept=form.kept.data)
+    page = render_template(
+        "accounts/set_up_app.html", form=form, qr=drawing, secret=secret, onward=onward, passkeys=passkeys.place()
+    )
+    return page, form.status

@@ -83,6 +83,14 @@ def of_second_factor(person_id: UUID) -> tuple[Count, ...]:
     return (Count(keyed("second", str(person_id)), FREE_BY_NAME, cleared=True),)
 
 
+def of_passkey(address: str, device: str) -> tuple[Count, ...]:
+    """What a try with a passkey is counted by: nobody types a name. A device on which somebody has signed in before has
+    a count of its own."""
+    if nonces := list(_people_of(device).values()):
+        return (Count(keyed("passkey", nonces[-1]), FREE_BY_NAME, cleared=True),)
+    return (Count(keyed("address", address), FREE_BY_ADDRESS, cleared=False),)
+
+
 def begin(session: Session, counts: Sequence[Count], at: datetime) -> None:
     """Count one failure in a transaction of its own, before anything is compared. Raises Held, which counts nothing."""
     try:

@@ -29,6 +29,7 @@ from triage.accounts import (
     arriving,
     invitations,
     looks,
+    passkeys,
     qr,
     resume,
     second_factor_views,
@@ -49,11 +50,18 @@ _NEVER_CARRIED = {
     "joining.passphrase",
     "account.unlock",
     "account.passphrase",
+    "passkeys.challenge",
+    "passkeys.sign_in",
+    "passkeys.add",
+    "passkeys.save",
+    "passkeys.remove",
+    "passkeys.begin_set_up",
+    "passkeys.finish_set_up",
     "second_factor.code",
     "second_factor.set_up",
     "second_factor.renew",
 }
-"""Forms with codes and passphrases: these are typed again, never carried along in a page."""
+"""Forms with codes, passphrases and what a passkey has signed: these are typed again, never carried along in a page."""
 _HOME = {
     Role.PATIENT: "reports.home",
     Role.CAREGIVER: "reports.home",
@@ -148,7 +156,9 @@ def sign_in_first() -> ResponseReturnValue | None:
 
 def _sign_in_page(form: SignInForm, status: int, timed_out: bool = False) -> ResponseReturnValue:
     kept = resume.from_signed(form.kept.data or "") is not None
-    return render_template("accounts/sign_in.html", form=form, timed_out=timed_out, kept=kept), status
+    return render_template(
+        "accounts/sign_in.html", form=form, timed_out=timed_out, kept=kept, passkeys=passkeys.place()
+    ), status
 
 
 @bp.get("/people")

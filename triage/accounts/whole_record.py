@@ -32,6 +32,7 @@ from triage.models import (
     Invitation,
     MonitoringEnd,
     OwedReminder,
+    Passkey,
     Patient,
     Person,
     Rejudgment,
@@ -44,7 +45,7 @@ from triage.models import (
 from triage.rules.urgency import Urgency
 
 FORM, VERSION = "triage-helper-patient", 1
-SECRET = ("password_hash", "session_key", "sign_in_mark", "code_hash", "token", "key")
+SECRET = ("password_hash", "session_key", "sign_in_mark", "code_hash", "token", "key", "credential_id", "public_key")
 """Columns that let somebody in, or tell nobody anything."""
 
 
@@ -68,6 +69,7 @@ def queries(patient_id: UUID) -> Mapping[type[Model], Select[Any]]:
         Person: select(Person).where(Person.patient_id == patient_id),
         DailyReminder: select(DailyReminder).where(DailyReminder.person_id.in_(people)),
         Invitation: select(Invitation).where(Invitation.person_id.in_(people)),
+        Passkey: select(Passkey).where(Passkey.person_id.in_(people)),
         SignIn: select(SignIn).where(SignIn.person_id.in_(people)),
         DoseEvent: select(DoseEvent).where(DoseEvent.course_id.in_(courses)),
         ReportDraft: select(ReportDraft).where(
