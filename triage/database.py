@@ -207,18 +207,25 @@ def _file_lock(database: Path) -> Iterator[None]:
     if not _thread_lock.acquire(timeout=LONGEST_WAIT):
         raise NoWriteLock("another writer does not end")
     try:
-        try:
-            handle = open(database.with_name(database.name + ".lock"), "w")  # noqa: SIM115 (closed below)
-        except OSError as error:
-            raise NoWriteLock(type(error).__name__) from error
-        with handle:
-            _take_turn(handle, until)
+        # Whoever comes next waits with the turn in its hand, so that a program that writes again and again, as the
+        # worker does after an outage, cannot come before it each time.
+        with _lock_file(database, ".turn") as turn, _lock_file(database, ".lock") as lock:
+            _take(turn, until)
+            _take(lock, until)
+            fcntl.flock(turn, fcntl.LOCK_UN)
             yield
     finally:
         _thread_lock.release()
 
 
-def _take_turn(handle: IO[str], until: float) -> None:
+def _lock_file(database: Path, end: str) -> IO[str]:
+    try:
+        return open(database.with_name(database.name + end), "w")
+    except OSError as error:
+        raise NoWriteLock(type(error).__name__) from error
+
+
+def _take(handle: IO[str], until: float) -> None:
     """Wait for the other processes, of which there are few: looking every two milliseconds finds a turn soon enough."""
     while True:
         try:
