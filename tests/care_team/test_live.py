@@ -340,3 +340,25 @@ def test_a_call_back_that_becomes_overdue_is_news(hold_clock, monkeypatch, sessi
         for answer in (before, after)
     ]
     assert marks == ["0", "1"]
+
+
+def test_an_alert_of_a_moved_patient_that_is_opened_again_stays_in_the_new_teams_queue(
+    make, session, anna, pages, alice, charlie
+):
+    """It was told to the old team, and every other change took it out of the new team's open dashboards."""
+    from triage.accounts import staff
+    from triage.alerts import services, work
+    from triage.models import Disposition
+
+    alert, at = make.alert(anna, Urgency.URGENT), make.now()
+    services.acknowledge(session, alert, alice, at)
+    services.resolve(session, alert, alice, Disposition.ADVICE_GIVEN, "Told what to do and when to call", at)
+    staff.move_patient(session, anna, charlie.care_team, make.staff("administrator", "Daniel"), at)
+    work.reopen(session, make.ruleset, alert, charlie, "The wrong patient was resolved", at)
+
+    session.rollback()
+    assert alert.care_team_id == charlie.care_team_id
+    visitor = pages(charlie)
+    assert names(rows(visitor)) == ["Anna"]
+    make.alert(make.patient("Gerda", team=charlie.care_team))
+    assert sorted(names(rows(visitor))) == ["Anna", "Gerda"]

@@ -270,6 +270,8 @@ def _take_resolution_back(session: Session, ruleset: Ruleset, alert: Alert, at: 
             written_by_id=alert.resolved_by_id,
         )
     )
+    # The patient may have been moved meanwhile: the alert is of the team that sees them now, and whom it tells.
+    alert.care_team_id = alert.patient.care_team_id
     _open_again(session, ruleset, alert, OpenBecause.REOPENED, at)
     alert.waiting_since, alert.answer_by = at, response.answer_by(ruleset, alert.urgency, at)
     alert.resolved_at = alert.resolved_by_id = alert.disposition = None
